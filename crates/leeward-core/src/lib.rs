@@ -1,1 +1,20 @@
-//! Skeleton.
+//! The nouns and decisions of Leeward.
+//!
+//! This crate is pure: it does no I/O, reads no clock and draws no random number, so every decision can be tested as
+//! a function from what was seen to what is done. Drivers, SDKs and the runtime live in the crates that depend on it.
+
+pub mod class;
+pub mod digest;
+pub mod fault;
+pub mod fence;
+pub mod lane;
+pub mod mark;
+pub mod name;
+pub mod plan;
+pub mod policy;
+pub mod port;
+pub mod row;
+pub mod scrub;
+pub mod server;
+pub mod survey;
+pub mod table;

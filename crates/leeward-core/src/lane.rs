@@ -1,0 +1,130 @@
+//! Lanes and the states that a lane and its tables can be in. All of it is stored in the control schema, except where a
+//! variant says otherwise.
+
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::fence::Holder;
+use crate::mark::{Contradiction, Mark};
+use crate::name::TableName;
+
+/// Where a lane stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum LaneState {
+    /// Set by `seed` before it creates anything; rows are being copied.
+    Seeding,
+    /// Set by a cycle that could not take in everything up to its cut: tables are not consistent with each other.
+    CatchingUp,
+    /// Set by a cycle after which every table of the lane that is not quarantined equals one cut.
+    Live,
+    /// Set by the supervisor when a person must act; the last applied cut stays as it was.
+    Blocked {
+        /// What happened.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+}
+
+/// Where a table stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TableState {
+    /// Planned; nothing of it is on the target. Set when the plan is stored.
+    Planned,
+    /// Set before the table is created on the target.
+    Seeding,
+    /// Set when its rows have been copied, but it has not yet been seen to equal a cut.
+    CatchingUp,
+    /// Set by the first cycle that took in everything up to its cut after a whole scrub.
+    Live,
+    /// Set when the table waits for a person while the lane goes on.
+    Quarantined {
+        /// Why.
+        cause: QuarantineCause,
+        /// What was seen.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+}
+
+/// Why a table is quarantined; decides whether it may return by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineCause {
+    /// The definitions differ; the table returns by itself once they agree.
+    DefinitionDrift,
+    /// It is gone on the source; returns by itself if it reappears with the planned definition.
+    Dropped,
+    /// A repair would have gone past the brake; returns after a person agrees.
+    Brake,
+    /// Its class was contradicted and the policy asks for a person.
+    ClassContradicted,
+    /// The target refused its rows; tried again from time to time.
+    Refused,
+    /// Its key or engine cannot be kept right; see the plan.
+    Unsupported,
+}
+
+/// All that the control schema knows of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneRecord {
+    /// Its name.
+    pub lane: String,
+    /// Its state.
+    pub state: LaneState,
+    /// Hash of the plan it follows.
+    pub plan_hash: String,
+    /// Number of applied cycles; tells whether a COMMIT with a lost answer happened.
+    pub cycle: u64,
+    /// The source's clock at the last applied cut that was consistent across tables (state Live).
+    pub cut_at: Option<NaiveDateTime>,
+    /// The target's clock when it was applied.
+    pub applied_at: Option<NaiveDateTime>,
+    /// See [`crate::fence::Fence::floor`].
+    pub clock_floor: Option<NaiveDateTime>,
+    /// Who held the fence at the last cycle, oldest first.
+    pub holders: Vec<Holder>,
+}
+
+/// All that the control schema knows of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRecord {
+    /// Its name.
+    pub name: TableName,
+    /// Its state.
+    pub state: TableState,
+    /// How far it is settled.
+    pub mark: Mark,
+    /// The source's clock at the last cut that the table was brought to.
+    pub cut_at: Option<NaiveDateTime>,
+    /// Rows applied by deltas since the seed.
+    pub rows_applied: u64,
+    /// Scrub progress.
+    pub scrub: ScrubRecord,
+    /// What scrubs have shown against its class.
+    pub contradictions: Vec<Contradiction>,
+}
+
+/// Progress and results of the rolling comparison of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScrubRecord {
+    /// Where the running pass stands: cells of the last border, hex-encoded; `None` between passes.
+    pub after: Option<Vec<String>>,
+    /// Source time at which the running pass began.
+    pub pass_began: Option<NaiveDateTime>,
+    /// Source time at which the last complete pass began: every row has been compared since then.
+    pub verified_since: Option<NaiveDateTime>,
+    /// Source time at which the last complete pass ended.
+    pub pass_ended: Option<NaiveDateTime>,
+    /// Rows compared in the running pass.
+    pub rows_compared: u64,
+    /// Rows that the running pass had to repair.
+    pub rows_repaired: u64,
+    /// Rows that the running pass had to delete on the target.
+    pub rows_deleted: u64,
+    /// Rows that the last complete pass had to repair or delete.
+    pub last_pass_differences: u64,
+}

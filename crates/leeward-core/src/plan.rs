@@ -1,0 +1,124 @@
+//! The plan: an immutable answer to "what does Leeward do with each table, and why". Made by the planner from policy and
+//! survey, stored in the control schema, obeyed by the engine, which makes no choice that is not in it (invariant 5).
+
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::class::{Class, Confidence, Strategy};
+use crate::name::TableName;
+use crate::policy::Settings;
+use crate::server::{Flavor, Version};
+use crate::survey::SchemaFacts;
+use crate::table::Table;
+
+/// Version of the stored form. A plan of another version is refused, not guessed at.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// What Leeward will do, table by table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`PLAN_FORMAT`] at the time it was made.
+    pub format: u32,
+    /// SHA-256 (hex) over everything else here; names the plan.
+    pub hash: String,
+    /// The source's clock at the survey.
+    pub surveyed_at: NaiveDateTime,
+    /// Which kind of server the source is.
+    pub flavor: Flavor,
+    /// Its version.
+    pub version: Version,
+    /// The source's identity at the survey, see [`crate::server::ServerFacts::identity`].
+    pub source_identity: String,
+    /// Databases in scope.
+    pub schemas: Vec<SchemaFacts>,
+    /// Tables that are kept in step, ordered by name.
+    pub tables: Vec<PlannedTable>,
+    /// Tables that are not, each with its reason. Never silent.
+    pub left_out: Vec<LeftOut>,
+    /// Whether the fence is proved, or why a window is used instead.
+    pub fence: FenceMode,
+    /// Everything that the engine needs of the policy.
+    pub settings: Settings,
+    /// Warnings for the whole plan.
+    pub warnings: Vec<String>,
+}
+
+/// One table's line of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedTable {
+    /// Its shape at the survey; the engine refuses to go on when it has changed.
+    pub table: Table,
+    /// How it changes.
+    pub class: Class,
+    /// How it is kept.
+    pub strategy: Strategy,
+    /// The clock column (merge) or AUTO_INCREMENT column (append).
+    pub mark_column: Option<String>,
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// Why, most important first.
+    pub reasons: Vec<String>,
+    /// What the owner could do to raise the confidence or lower the cost, as SQL where possible.
+    pub advice: Vec<String>,
+    /// Estimated rows.
+    pub rows_estimate: u64,
+    /// Estimated bytes of rows.
+    pub data_bytes: u64,
+}
+
+/// A table that is not kept in step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which.
+    pub name: TableName,
+    /// Why.
+    pub reason: LeftOutReason,
+    /// What the owner can do.
+    pub remedy: String,
+}
+
+/// Why a table is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftOutReason {
+    /// The policy excludes it.
+    ByPolicy,
+    /// No key and too large to compare whole.
+    NoKeyTooLarge,
+    /// Its engine has no transactions, so no cut holds it.
+    NotTransactional,
+    /// Something in its definition is beyond Leeward; the text says what.
+    Unsupported(String),
+}
+
+/// How marks are made safe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum FenceMode {
+    /// By barriers (design §4).
+    Proved,
+    /// By re-reading a window, since the proof is not available.
+    Window {
+        /// Seconds below the newest settled value that are read again.
+        overlap_s: u64,
+        /// Why there is no proof.
+        why: String,
+    },
+}
+
+impl PlannedTable {
+    /// Returns the table's name.
+    pub fn name(&self) -> &TableName {
+        &self.table.name
+    }
+
+    /// Returns whether rows can be told apart by a key.
+    pub fn has_key(&self) -> bool {
+        self.table.row_key().is_some()
+    }
+
+    /// Returns an estimate of one row's bytes, at least 1.
+    pub fn row_bytes(&self) -> u64 {
+        self.data_bytes.checked_div(self.rows_estimate).unwrap_or(0).max(1)
+    }
+}

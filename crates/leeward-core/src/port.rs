@@ -1,0 +1,425 @@
+//! The ports: what the engine asks of the two servers, in the words of the domain. `leeward-mysql` answers with real
+//! servers; a simulator can answer from memory.
+
+use async_trait::async_trait;
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, RowHash};
+use crate::fault::Fault;
+use crate::fence::Observation;
+use crate::lane::{LaneRecord, TableRecord};
+use crate::mark::Mark;
+use crate::name::TableName;
+use crate::plan::{Plan, PlannedTable};
+use crate::row::{KeyCells, KeyRange, RowBatch};
+use crate::survey::ObjectFacts;
+
+/// The source, as the cycle sees it. Two long-lived connections: one looks at threads, one holds the cut.
+#[async_trait]
+pub trait Source: Send {
+    /// Looks at the threads, the clock and the highest id of each `probes` table, in one round trip. Returns nothing
+    /// when the server's answer was not fresh, which proves nothing.
+    async fn observe(&mut self, probes: &[&PlannedTable]) -> Result<Option<Observation>, Fault>;
+
+    /// Opens a cut and asks for everything in `request` in one round trip. The answer is read with [`Cut::next`].
+    async fn cut(&mut self, request: CutRequest<'_>) -> Result<Box<dyn Cut + '_>, Fault>;
+}
+
+/// What a cut is asked for when it is opened.
+#[derive(Debug, Default)]
+pub struct CutRequest<'a> {
+    /// Rows that may be new, table by table.
+    pub deltas: Vec<Delta<'a>>,
+    /// Ranges that will be compared, whose upper border the source is to find.
+    pub borders: Vec<Border<'a>>,
+}
+
+/// The rows of one table that may be new since its mark.
+#[derive(Debug, Clone)]
+pub struct Delta<'a> {
+    /// The table.
+    pub table: &'a PlannedTable,
+    /// Where to start.
+    pub from: DeltaStart,
+    /// Rows after which reading stops and the table counts as behind.
+    pub rows_max: u64,
+}
+
+/// Where a delta starts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeltaStart {
+    /// Everything (no mark yet).
+    Beginning,
+    /// At this clock value and after.
+    Clock(NaiveDateTime),
+    /// After this id.
+    AfterId(u64),
+    /// After this row, in (clock, key) order: ties can be larger than a batch (T3).
+    AfterRow {
+        /// The clock cell of the row, in wire form.
+        clock: Vec<u8>,
+        /// Its key.
+        key: KeyCells,
+    },
+}
+
+/// A range whose upper border is to be found: the key `rows` rows after `after`.
+#[derive(Debug, Clone)]
+pub struct Border<'a> {
+    /// The table.
+    pub table: &'a PlannedTable,
+    /// Exclusive lower border in border form.
+    pub after: Option<KeyCells>,
+    /// How many rows the range should hold.
+    pub rows: u64,
+}
+
+/// What a cut answers, in the order in which it was asked.
+#[derive(Debug)]
+pub enum CutPart {
+    /// The cut is open; always first.
+    Opened {
+        /// The source's clock, read in the cut.
+        at: NaiveDateTime,
+    },
+    /// Some rows of the `delta`-th delta.
+    Rows {
+        /// Index into [`CutRequest::deltas`].
+        delta: usize,
+        /// The rows, in mark order.
+        rows: RowBatch,
+    },
+    /// The `delta`-th delta has been read.
+    Complete {
+        /// Index into [`CutRequest::deltas`].
+        delta: usize,
+        /// How many rows it had.
+        rows: u64,
+    },
+    /// The `delta`-th delta could not be read; the others go on.
+    Failed {
+        /// Index into [`CutRequest::deltas`].
+        delta: usize,
+        /// Why.
+        fault: Fault,
+    },
+    /// The border of the `border`-th range; nothing means that the range reaches to the table's end.
+    BorderAt {
+        /// Index into [`CutRequest::borders`].
+        border: usize,
+        /// Inclusive upper border in border form.
+        upto: Option<KeyCells>,
+    },
+    /// The border could not be found; the range is not compared in this cycle.
+    BorderFailed {
+        /// Index into [`CutRequest::borders`].
+        border: usize,
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// One consistent read view of the source.
+#[async_trait]
+pub trait Cut: Send {
+    /// Returns the next part of the answer, or nothing when all has been read.
+    async fn next(&mut self) -> Result<Option<CutPart>, Fault>;
+
+    /// Digests ranges, all in one round trip. Call it when [`Cut::next`] has returned nothing.
+    async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault>;
+
+    /// Lists the row hashes of one range of a table with a key.
+    async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault>;
+
+    /// Fetches the rows with these keys; keys that the cut does not hold are left out.
+    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault>;
+
+    /// Fetches a whole table without a key, refusing more than `rows_max`.
+    async fn all_rows(&mut self, table: &PlannedTable, rows_max: u64) -> Result<RowBatch, Fault>;
+
+    /// Ends the read view.
+    async fn close(self: Box<Self>) -> Result<(), Fault>;
+}
+
+/// A key range of one table.
+#[derive(Debug, Clone)]
+pub struct Range<'a> {
+    /// The table.
+    pub table: &'a PlannedTable,
+    /// The range; open on both ends for a table without a key.
+    pub keys: KeyRange,
+}
+
+/// The target, as the cycle sees it: one transaction at a time.
+#[async_trait]
+pub trait Target: Send {
+    /// Opens the apply transaction and proves that the lease is ours.
+    async fn begin(&mut self, lease: &Lease) -> Result<Box<dyn Apply + '_>, Fault>;
+}
+
+/// One target transaction: rows, repairs, deletes and marks commit together or not at all. Dropping it rolls back.
+#[async_trait]
+pub trait Apply: Send {
+    /// Makes the target hold exactly these rows under their keys. Returns the keys of other rows that stood in the way
+    /// of a unique index and were taken out: the caller owes them a look in the same cut before commit.
+    async fn write(&mut self, table: &PlannedTable, rows: &RowBatch) -> Result<Vec<KeyCells>, Fault>;
+
+    /// Deletes the rows with these keys, without cascades. Returns how many there were.
+    async fn delete(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<u64, Fault>;
+
+    /// Deletes every row of a table without a key.
+    async fn clear(&mut self, table: &PlannedTable) -> Result<u64, Fault>;
+
+    /// Marks a point in the transaction to which one table's changes can be undone.
+    async fn savepoint(&mut self) -> Result<(), Fault>;
+
+    /// Undoes everything since the last [`Apply::savepoint`].
+    async fn undo_to_savepoint(&mut self) -> Result<(), Fault>;
+
+    /// Digests ranges as this transaction sees them.
+    async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault>;
+
+    /// Lists the row hashes of one range as this transaction sees them.
+    async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault>;
+
+    /// Writes the lane's and the tables' records.
+    async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault>;
+
+    /// Commits. [`crate::fault::FaultKind::OutcomeUnknown`] when the answer was lost.
+    async fn commit(self: Box<Self>) -> Result<(), Fault>;
+
+    /// Rolls back.
+    async fn rollback(self: Box<Self>) -> Result<(), Fault>;
+}
+
+/// The right to write a lane, proved by its epoch inside every transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The lane.
+    pub lane: String,
+    /// Grows by one with every take-over; ours must be the stored one.
+    pub epoch: u64,
+}
+
+/// What came of asking for the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseAnswer {
+    /// It is ours.
+    Granted(Lease),
+    /// Another process holds it.
+    HeldBy {
+        /// Who, as it described itself.
+        holder: String,
+        /// Seconds until it lapses unless renewed.
+        lapses_in_s: u64,
+    },
+    /// The target was promoted: no one may write it any more.
+    Promoted,
+}
+
+/// Something worth keeping that happened to a lane or table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// A fixed word: `lane_state`, `table_state`, `repair`, `contradiction`, `brake`, `drift` …
+    pub kind: String,
+    /// The table concerned.
+    pub table: Option<TableName>,
+    /// What happened, without row values.
+    pub text: String,
+}
+
+/// The control schema on the target: everything that outlives a process.
+#[async_trait]
+pub trait Control: Send {
+    /// Brings the control schema up to date; creates it where it is missing.
+    async fn migrate(&mut self) -> Result<(), Fault>;
+
+    /// Returns whether the control schema exists.
+    async fn exists(&mut self) -> Result<bool, Fault>;
+
+    /// Asks for the lease of a lane. A holder that has not renewed for `ttl_s` seconds of the target's clock loses it.
+    async fn acquire(&mut self, lane: &str, holder: &str, ttl_s: u64) -> Result<LeaseAnswer, Fault>;
+
+    /// Renews the lease outside of an apply transaction.
+    async fn renew(&mut self, lease: &Lease) -> Result<(), Fault>;
+
+    /// Gives the lease up, so that the next process need not wait.
+    async fn release(&mut self, lease: &Lease) -> Result<(), Fault>;
+
+    /// Stores a plan and a record for each of its tables that has none; keeps the marks of those that have.
+    async fn store_plan(&mut self, plan: &Plan) -> Result<(), Fault>;
+
+    /// Returns the stored plan of a lane.
+    async fn plan(&mut self, lane: &str) -> Result<Option<Plan>, Fault>;
+
+    /// Returns the lane's record.
+    async fn lane(&mut self, lane: &str) -> Result<Option<LaneRecord>, Fault>;
+
+    /// Returns the records of the lane's tables.
+    async fn tables(&mut self, lane: &str) -> Result<Vec<TableRecord>, Fault>;
+
+    /// Writes records outside of an apply transaction, under the lease.
+    async fn record(
+        &mut self,
+        lease: &Lease,
+        lane: &LaneRecord,
+        tables: &[&TableRecord],
+        events: &[Event],
+    ) -> Result<(), Fault>;
+
+    /// Stores the DDL of views, routines, triggers and events as last seen.
+    async fn store_objects(&mut self, objects: &[ObjectFacts]) -> Result<(), Fault>;
+
+    /// Returns what [`Control::store_objects`] stored.
+    async fn objects(&mut self) -> Result<Vec<ObjectFacts>, Fault>;
+
+    /// Stores a document of observed facts (JSON) under a name, with the time on the target's clock.
+    async fn store_facts(&mut self, name: &str, body: &str) -> Result<(), Fault>;
+
+    /// Returns a stored document and when it was stored.
+    async fn facts(&mut self, name: &str) -> Result<Option<(NaiveDateTime, String)>, Fault>;
+
+    /// Returns the newest events, newest first, at most `rows_max`.
+    async fn events(&mut self, lane: &str, rows_max: u32) -> Result<Vec<(NaiveDateTime, Event)>, Fault>;
+
+    /// Returns who holds the lease and the age of its last renewal in seconds.
+    async fn lease_holder(&mut self, lane: &str) -> Result<Option<LeaseRecord>, Fault>;
+
+    /// Returns the chunks of the seed that have been written down so far.
+    async fn chunks(&mut self, lane: &str) -> Result<Vec<ChunkRecord>, Fault>;
+
+    /// Writes down chunks found by the walker, before they are copied.
+    async fn add_chunks(&mut self, lease: &Lease, chunks: &[ChunkRecord]) -> Result<(), Fault>;
+
+    /// Forgets the chunks of one table.
+    async fn drop_chunks(&mut self, lease: &Lease, table: &TableName) -> Result<(), Fault>;
+}
+
+/// The lease as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRecord {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Who holds it; empty after a release.
+    pub holder: String,
+    /// Seconds since the last renewal, by the target's clock.
+    pub age_s: u64,
+    /// Time-to-live in seconds.
+    pub ttl_s: u64,
+    /// Whether the target was promoted.
+    pub promoted: bool,
+}
+
+/// One chunk of the seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkRecord {
+    /// The table.
+    pub table: TableName,
+    /// Number within the table, from 0.
+    pub seq: u32,
+    /// The key range in border form.
+    pub keys: KeyRange,
+    /// Whether this is the table's last one.
+    pub last: bool,
+    /// Whether its rows are on the target.
+    pub done: bool,
+    /// Rows copied.
+    pub rows: u64,
+    /// Bytes copied.
+    pub bytes: u64,
+}
+
+/// Reads chunks of the source, each in a short statement of its own. One connection.
+#[async_trait]
+pub trait ChunkReader: Send {
+    /// Starts to read a range. The rows are fetched with [`ChunkReader::next`].
+    async fn start(&mut self, range: &Range<'_>) -> Result<(), Fault>;
+
+    /// Returns the next rows of the range that was started, nothing at its end.
+    async fn next(&mut self) -> Result<Option<RowBatch>, Fault>;
+
+    /// Finds the border `rows` rows after `after`; nothing when the table ends before.
+    async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault>;
+}
+
+/// Loads chunks into the target, each in one transaction together with its record. One connection.
+#[async_trait]
+pub trait ChunkLoader: Send {
+    /// Loads the rows that arrive on `rows` and commits them with `chunk` marked done. An `Err` on the channel, or its
+    /// end without the closing `Ok(None)`, rolls back. Returns rows and bytes loaded.
+    async fn load(
+        &mut self,
+        lease: &Lease,
+        table: &PlannedTable,
+        chunk: &ChunkRecord,
+        rows: RowFeed,
+    ) -> Result<(u64, u64), Fault>;
+}
+
+/// Rows on their way from a reader to a loader; bounded by its implementation.
+#[async_trait]
+pub trait Feed: Send {
+    /// Returns the next rows, nothing at the end of the chunk.
+    async fn next(&mut self) -> Result<Option<RowBatch>, Fault>;
+}
+
+/// A boxed [`Feed`].
+pub type RowFeed = Box<dyn Feed>;
+
+/// Shapes the target: databases, tables, indexes. DDL commits by itself, so each step can be repeated.
+#[async_trait]
+pub trait Shape: Send {
+    /// Returns which of these tables exist.
+    async fn existing(&mut self, tables: &[TableName]) -> Result<Vec<TableName>, Fault>;
+
+    /// Creates databases that are missing, with the source's collation.
+    async fn create_schemas(&mut self, schemas: &[crate::survey::SchemaFacts]) -> Result<(), Fault>;
+
+    /// Creates a table that does not exist from the source's DDL, without the parts that are cheaper or possible only
+    /// after the rows: secondary non-unique indexes and foreign keys.
+    async fn create_table(&mut self, name: &TableName, source_ddl: &str) -> Result<(), Fault>;
+
+    /// Adds the parts of the source's DDL that the table lacks, in one ALTER each for indexes and foreign keys.
+    async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault>;
+
+    /// Creates a view or routine. The definer is kept where the target allows it.
+    async fn create_object(&mut self, object: &ObjectFacts) -> Result<DefinerKept, Fault>;
+}
+
+/// The parts of a table that are added after its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TablePart {
+    /// Secondary indexes.
+    Indexes,
+    /// Foreign keys; their parents must exist.
+    ForeignKeys,
+}
+
+/// Whether an object kept its definer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefinerKept {
+    /// It has the source's definer.
+    Kept,
+    /// It runs as Leeward's user, because the target refuses foreign definers.
+    Replaced,
+}
+
+/// Looks at a server's definitions: what changed since the plan.
+#[async_trait]
+pub trait Shapes: Send {
+    /// Returns one fingerprint for each table of the databases; equal fingerprints mean equal columns and keys.
+    async fn fingerprints(&mut self, schemas: &[String]) -> Result<Vec<(TableName, String)>, Fault>;
+
+    /// Returns `SHOW CREATE TABLE` of these tables; those that do not exist are left out.
+    async fn table_ddl(&mut self, tables: &[TableName]) -> Result<Vec<(TableName, String)>, Fault>;
+}
+
+/// Returns where the delta of a table starts.
+pub fn delta_start(mark: Mark, floor: Option<NaiveDateTime>) -> DeltaStart {
+    match mark {
+        Mark::None => DeltaStart::Beginning,
+        Mark::Clock { settled } => DeltaStart::Clock(floor.map_or(settled, |floor| floor.min(settled))),
+        Mark::Id { settled } => DeltaStart::AfterId(settled),
+    }
+}
