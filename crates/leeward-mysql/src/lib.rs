@@ -1,1 +1,5 @@
-//! Skeleton.
+//! Every byte of SQL and wire. The engine's ports are answered here with real MySQL and MariaDB servers.
+//!
+//! Nothing here decides: what to read, write or repair is told by `leeward-engine` in the words of `leeward-core`.
+
+pub mod sql;

@@ -1,0 +1,352 @@
+//! The only file that quotes: identifiers, literals, and the forms in which a column's value travels.
+//!
+//! Three forms of a value are kept apart:
+//! - *wire form*: what a row holds between the servers. Text or raw bytes under `NAMES binary`, exact for every type;
+//! - *canonical form*: what the digest hashes, self-delimiting so that no two rows read alike (T15);
+//! - *border form*: what ranges are cut with. The same as the wire form but for ENUM, SET and BIT, which the server
+//!   orders by number while it prints names or bytes (T23).
+
+use leeward_core::name::TableName;
+use leeward_core::row::{KeyCells, KeyRange};
+use leeward_core::server::Flavor;
+use leeward_core::table::{Column, Table};
+
+/// Quotes an identifier.
+pub fn ident(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// Quotes a full table name.
+pub fn table(name: &TableName) -> String {
+    format!("{}.{}", ident(&name.schema), ident(&name.table))
+}
+
+/// Makes a UTF-8 text literal that compares as text whatever the connection's character set.
+pub fn literal(text: &str) -> String {
+    let mut quoted = b"_utf8mb4".to_vec();
+    push_quoted(&mut quoted, text.as_bytes());
+    String::from_utf8(quoted).expect("escaping adds only ASCII to valid UTF-8")
+}
+
+/// Appends bytes as a quoted string literal. Under `NAMES binary` every byte but the escaped ones stands for itself, so
+/// a multi-byte character set with 0x5C as a trail byte cannot break out.
+pub fn push_quoted(sql: &mut Vec<u8>, bytes: &[u8]) {
+    sql.push(b'\'');
+    for &byte in bytes {
+        match byte {
+            0 => sql.extend_from_slice(b"\\0"),
+            b'\'' => sql.extend_from_slice(b"\\'"),
+            b'\\' => sql.extend_from_slice(b"\\\\"),
+            b'\n' => sql.extend_from_slice(b"\\n"),
+            b'\r' => sql.extend_from_slice(b"\\r"),
+            0x1a => sql.extend_from_slice(b"\\Z"),
+            byte => sql.push(byte),
+        }
+    }
+    sql.push(b'\'');
+}
+
+/// What a column's type means for the forms of its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Integer or decimal: digits.
+    Number,
+    /// FLOAT: its text has six digits and loses bits, so it travels as DOUBLE (T18).
+    Float,
+    /// DOUBLE: its text is exact.
+    Double,
+    /// DATE, TIME, DATETIME, TIMESTAMP, YEAR: text in UTC with all its digits (T17, T22).
+    Temporal,
+    /// CHAR, VARCHAR, TEXT: raw bytes in the column's character set.
+    Text,
+    /// ENUM, SET: names in the column's character set.
+    Named,
+    /// BINARY, VARBINARY, BLOB: raw bytes.
+    Bytes,
+    /// BIT: raw bytes, big-endian.
+    Bits,
+    /// JSON on MySQL: text that only a utf8mb4 string can be turned into.
+    Json,
+    /// GEOMETRY and its kin, VECTOR: the server's own bytes.
+    Opaque,
+    /// UUID, INET4, INET6 on MariaDB: text.
+    Plain,
+}
+
+/// Returns the form of a column's type.
+pub fn form(column: &Column) -> Form {
+    match column.data_type.as_str() {
+        "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint" | "decimal" | "numeric" => Form::Number,
+        "float" => Form::Float,
+        "double" | "real" => Form::Double,
+        "date" | "time" | "datetime" | "timestamp" | "year" => Form::Temporal,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Form::Text,
+        "enum" | "set" => Form::Named,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Form::Bytes,
+        "bit" => Form::Bits,
+        "json" => Form::Json,
+        "uuid" | "inet4" | "inet6" => Form::Plain,
+        _ => Form::Opaque,
+    }
+}
+
+/// Returns the select expression of a column's wire form.
+pub fn wire(column: &Column) -> String {
+    let name = ident(&column.name);
+    match form(column) {
+        Form::Float => format!("CAST({name} AS DOUBLE)"),
+        _ => name,
+    }
+}
+
+/// Returns the select list of a table's wire columns.
+pub fn wire_list(table: &Table) -> String {
+    table.wire_columns().into_iter().map(wire).collect::<Vec<_>>().join(",")
+}
+
+/// Returns the expression of a key column's border form.
+fn border(column: &Column) -> String {
+    let name = ident(&column.name);
+    match form(column) {
+        Form::Float => format!("CAST({name} AS DOUBLE)"),
+        Form::Named | Form::Bits => format!("({name}+0)"),
+        _ => name,
+    }
+}
+
+/// Returns the expressions of a key's border form, in key order.
+pub fn border_list(key: &[&Column]) -> String {
+    key.iter().map(|column| border(column)).collect::<Vec<_>>().join(",")
+}
+
+/// Appends a literal that a key column is compared with, typed so that the server compares in the column's own type
+/// and collation and can use the index: a bare string would turn the comparison binary or, against numbers, floating.
+fn push_comparable(sql: &mut Vec<u8>, column: &Column, cell: &[u8]) {
+    match form(column) {
+        Form::Number | Form::Float | Form::Double if is_numeric_text(cell) => sql.extend_from_slice(cell),
+        Form::Text | Form::Named => {
+            sql.push(b'_');
+            sql.extend_from_slice(column.charset.as_deref().unwrap_or("binary").as_bytes());
+            push_quoted(sql, cell);
+        }
+        Form::Temporal | Form::Plain | Form::Number | Form::Float | Form::Double => push_quoted(sql, cell),
+        Form::Bytes | Form::Json | Form::Opaque => {
+            sql.extend_from_slice(b"_binary");
+            push_quoted(sql, cell);
+        }
+        Form::Bits => {
+            sql.extend_from_slice(b"0x");
+            cell.iter().for_each(|byte| sql.extend_from_slice(format!("{byte:02x}").as_bytes()));
+        }
+    }
+}
+
+fn push_border_literal(sql: &mut Vec<u8>, column: &Column, cell: &[u8]) {
+    match form(column) {
+        Form::Named | Form::Bits if is_numeric_text(cell) => sql.extend_from_slice(cell),
+        _ => push_comparable(sql, column, cell),
+    }
+}
+
+/// Returns whether a cell may stand in SQL as a bare number. The server sent it as one; this is the belt to the braces.
+fn is_numeric_text(cell: &[u8]) -> bool {
+    !cell.is_empty() && cell.iter().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte))
+}
+
+/// Appends the condition that holds for the rows of a key range, without `WHERE`. Spelled out as
+/// `a > x OR (a = x AND b > y)`, which both optimizers turn into index ranges; a row constructor they do not.
+pub fn push_range(sql: &mut Vec<u8>, key: &[&Column], range: &KeyRange) {
+    let mut both = false;
+    for (limit, operator) in [(&range.after, Bound::After), (&range.upto, Bound::Upto)] {
+        if let Some(cells) = limit {
+            if both {
+                sql.extend_from_slice(b" AND ");
+            }
+            push_bound(sql, key, cells, operator);
+            both = true;
+        }
+    }
+    if !both {
+        sql.extend_from_slice(b"1=1");
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    After,
+    Upto,
+}
+
+fn push_bound(sql: &mut Vec<u8>, key: &[&Column], cells: &KeyCells, bound: Bound) {
+    sql.push(b'(');
+    for last in 0..key.len() {
+        if last > 0 {
+            sql.extend_from_slice(b" OR ");
+        }
+        sql.push(b'(');
+        for (at, (column, cell)) in key.iter().zip(&cells.0).enumerate().take(last + 1) {
+            if at > 0 {
+                sql.extend_from_slice(b" AND ");
+            }
+            sql.extend_from_slice(border(column).as_bytes());
+            let whole = last + 1 == key.len();
+            sql.extend_from_slice(match (at == last, bound) {
+                (false, _) => b"=".as_slice(),
+                (true, Bound::After) => b">",
+                (true, Bound::Upto) if whole => b"<=",
+                (true, Bound::Upto) => b"<",
+            });
+            push_border_literal(sql, column, cell);
+        }
+        sql.push(b')');
+    }
+    sql.push(b')');
+}
+
+/// Appends the condition that holds for the rows with one of these keys, without `WHERE`. `keys` must not be empty.
+pub fn push_keys(sql: &mut Vec<u8>, key: &[&Column], keys: &[KeyCells]) {
+    if let [column] = key {
+        sql.extend_from_slice(identity(column).as_bytes());
+        sql.extend_from_slice(b" IN (");
+        for (at, cells) in keys.iter().enumerate() {
+            if at > 0 {
+                sql.push(b',');
+            }
+            push_comparable(sql, column, &cells.0[0]);
+        }
+        sql.push(b')');
+        return;
+    }
+    for (at, cells) in keys.iter().enumerate() {
+        if at > 0 {
+            sql.extend_from_slice(b" OR ");
+        }
+        sql.push(b'(');
+        for (part, (column, cell)) in key.iter().zip(&cells.0).enumerate() {
+            if part > 0 {
+                sql.extend_from_slice(b" AND ");
+            }
+            sql.extend_from_slice(identity(column).as_bytes());
+            sql.push(b'=');
+            push_comparable(sql, column, cell);
+        }
+        sql.push(b')');
+    }
+}
+
+fn identity(column: &Column) -> String {
+    match form(column) {
+        Form::Float => format!("CAST({} AS DOUBLE)", ident(&column.name)),
+        _ => ident(&column.name),
+    }
+}
+
+/// Returns the condition that two aliases of a table agree in their key.
+pub fn same_key(key: &[&Column], left: &str, right: &str) -> String {
+    let same = |column: &&Column| format!("{left}.{0}={right}.{0}", ident(&column.name));
+    key.iter().map(same).collect::<Vec<_>>().join(" AND ")
+}
+
+/// Appends a cell as a value of an INSERT.
+pub fn push_value(sql: &mut Vec<u8>, column: &Column, cell: Option<&[u8]>, flavor: Flavor) {
+    let Some(cell) = cell else {
+        sql.extend_from_slice(b"NULL");
+        return;
+    };
+    match (form(column), flavor) {
+        (Form::Json, Flavor::MySql) => {
+            sql.extend_from_slice(b"CONVERT(");
+            push_quoted(sql, cell);
+            sql.extend_from_slice(b" USING utf8mb4)");
+        }
+        _ => push_quoted(sql, cell),
+    }
+}
+
+/// Returns the canonical form of a column: NULL reads `N`, everything else is self-delimiting. Numbers and times end at
+/// the `,` that follows, for they never hold one; strings carry their length; long ones and documents stand as their own
+/// hash, so that the row's form stays far below `max_allowed_packet` (T24: beyond it the server answers NULL).
+fn canonical(column: &Column) -> String {
+    let name = ident(&column.name);
+    let value = match form(column) {
+        Form::Number | Form::Double | Form::Temporal | Form::Plain => format!("{name},','"),
+        Form::Float => format!("CAST({name} AS DOUBLE),','"),
+        Form::Bits => format!("{name}+0,','"),
+        Form::Text | Form::Named | Form::Bytes if is_short(column) => {
+            format!("LENGTH({name}),':',CAST({name} AS BINARY)")
+        }
+        Form::Text | Form::Named | Form::Bytes | Form::Json => format!("LENGTH({name}),':',SHA2({name},256)"),
+        Form::Opaque => format!("LENGTH({name}),':',SHA2(CAST({name} AS BINARY),256)"),
+    };
+    format!("IFNULL(CONCAT({value}),'N')")
+}
+
+/// Returns whether a string column's values fit into a row's canonical form as they are. 1,024 columns of at most 1,020
+/// bytes stay below 4 MiB, the smallest `max_allowed_packet` that doctor accepts.
+fn is_short(column: &Column) -> bool {
+    let length = column.column_type.split_once('(').and_then(|(_, rest)| rest.split(')').next()?.parse::<u32>().ok());
+    let declared = matches!(column.data_type.as_str(), "char" | "varchar" | "binary" | "varbinary");
+    let small = matches!(column.data_type.as_str(), "tinytext" | "tinyblob" | "enum");
+    small || declared && length.is_some_and(|characters| characters <= 255)
+}
+
+/// Returns the expression of a row's hash: SHA-256 in hex over all columns, generated ones included (T23). MD5 and SHA1
+/// are gone from MySQL 9.7 (T38).
+pub fn row_hash(table: &Table) -> String {
+    let columns = table.columns.iter().map(canonical).collect::<Vec<_>>().join(",");
+    format!("SHA2(CONCAT({columns}),256)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leeward_core::table::Nullability;
+
+    fn column(name: &str, data_type: &str, charset: Option<&str>) -> Column {
+        Column {
+            name: name.into(),
+            data_type: data_type.into(),
+            column_type: data_type.into(),
+            charset: charset.map(Into::into),
+            collation: None,
+            nullable: Nullability::NotNull,
+            default: None,
+            fsp: 0,
+            auto_increment: false,
+            on_update_now: false,
+            generated: None,
+            invisible: false,
+        }
+    }
+
+    fn cells(cells: &[&str]) -> KeyCells {
+        KeyCells(cells.iter().map(|cell| cell.as_bytes().to_vec()).collect())
+    }
+
+    #[test]
+    fn identifiers_and_literals_cannot_break_out() {
+        assert_eq!(ident("a`b"), "`a``b`");
+        assert_eq!(literal("it's \\"), "_utf8mb4'it\\'s \\\\'");
+    }
+
+    #[test]
+    fn composite_ranges_are_spelled_out_for_the_optimizer() {
+        let (a, b) = (column("a", "int", None), column("b", "varchar", Some("latin1")));
+        let range = KeyRange { after: Some(cells(&["1", "x"])), upto: Some(cells(&["2", "y'"])) };
+        let mut sql = Vec::new();
+        push_range(&mut sql, &[&a, &b], &range);
+        assert_eq!(
+            String::from_utf8(sql).unwrap(),
+            "((`a`>1) OR (`a`=1 AND `b`>_latin1'x')) AND ((`a`<2) OR (`a`=2 AND `b`<=_latin1'y\\''))"
+        );
+    }
+
+    #[test]
+    fn enums_are_ranged_by_number_and_matched_by_name_t23() {
+        let size = column("size", "enum", Some("utf8mb4"));
+        let mut sql = Vec::new();
+        push_range(&mut sql, &[&size], &KeyRange { after: Some(cells(&["2"])), upto: None });
+        push_keys(&mut sql, &[&size], &[cells(&["small"])]);
+        assert_eq!(String::from_utf8(sql).unwrap(), "(((`size`+0)>2))`size` IN (_utf8mb4'small')");
+    }
+}
