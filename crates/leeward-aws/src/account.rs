@@ -3,6 +3,7 @@
 //! Credentials come from the SDK's standard chain (environment, profile, SSO, container, instance); Leeward has no
 //! setting for an access key, so that none ends up in `leeward.toml`.
 
+use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use aws_config::identity::IdentityCache;
@@ -11,11 +12,12 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_rds::config::{Credentials as AwsKeys, ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_rds::error::ConnectorError;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::arn;
-use crate::error::{AwsError, AwsErrorKind, Cause};
+use crate::error::{AwsError, AwsErrorKind, Cause, LINKS_MAX};
 
 /// Three round trips over the worst links between Regions take under a second. Whoever has not accepted after 5 s is
 /// a security group or a missing VPC endpoint that drops packets, and the operator should hear so soon.
@@ -127,7 +129,8 @@ impl AwsAccount {
     /// Returns the configuration with keys that are good for the next minutes.
     ///
     /// # Errors
-    /// [`AwsErrorKind::NoCredentials`], [`AwsErrorKind::RoleNotAssumed`], [`AwsErrorKind::TimedOut`].
+    /// [`AwsErrorKind::NoCredentials`], [`AwsErrorKind::RoleNotAssumed`], [`AwsErrorKind::Unreachable`],
+    /// [`AwsErrorKind::TimedOut`].
     pub async fn signed_config(&self) -> Result<SdkConfig, AwsError> {
         let keys = self.keys().await?;
         Ok(self
@@ -177,8 +180,14 @@ impl AwsAccount {
         let doing = format!("assume role {} in {}", role.arn, self.region);
         match timeout(OPERATION_TIMEOUT, role.provider.provide_credentials()).await {
             Ok(Ok(keys)) => Ok(keys),
-            Ok(Err(error)) => Err(AwsError::new(AwsErrorKind::RoleNotAssumed, doing, role_remedy(&role.arn))
-                .caused_by(Cause::chain(&error))),
+            Ok(Err(error)) => {
+                let (kind, remedy) = if never_reached(&error) {
+                    (AwsErrorKind::Unreachable, STS_REMEDY.to_owned())
+                } else {
+                    (AwsErrorKind::RoleNotAssumed, role_remedy(&role.arn))
+                };
+                Err(AwsError::new(kind, doing, remedy).caused_by(Cause::chain(&error)))
+            }
             Err(_) => Err(AwsError::new(AwsErrorKind::TimedOut, doing, STS_REMEDY)),
         }
     }
@@ -201,11 +210,26 @@ const CREDENTIALS_REMEDY: &str = "on ECS, give the task definition a taskRoleArn
 
 const STS_REMEDY: &str = "open HTTPS from here to STS in this Region (a NAT gateway or a VPC endpoint for sts)";
 
+/// Whether the SDK failed before it had an answer: then the same call can succeed later.
+fn never_reached(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    for _ in 0..LINKS_MAX {
+        let Some(link) = next else {
+            return false;
+        };
+        if link.is::<ConnectorError>() {
+            return true;
+        }
+        next = link.source();
+    }
+    false
+}
+
 fn role_remedy(arn: &str) -> String {
     format!(
         "allow it on both sides: in the policy of the role that this process runs as, \
          {{\"Effect\":\"Allow\",\"Action\":\"sts:AssumeRole\",\"Resource\":\"{arn}\"}}, and in the trust policy of \
-         {arn} that role as Principal; if STS was not reached at all, {STS_REMEDY}"
+         {arn} that role as Principal"
     )
 }
 

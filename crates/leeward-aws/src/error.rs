@@ -104,6 +104,9 @@ impl AwsErrorKind {
     }
 }
 
+/// How far a chain of causes is followed. Those of the SDK have six links; more would be a cycle.
+pub(crate) const LINKS_MAX: usize = 12;
+
 /// What the other side said, as text that is known to hold no secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -118,8 +121,6 @@ impl Cause {
     /// Takes the `Display` texts of an error and its sources. Only for errors that cannot hold a reply's body:
     /// connections, credential providers.
     pub fn chain(error: &(dyn Error + 'static)) -> Self {
-        /// Deep enough for every chain seen from the SDK (six links); a bound against a cycle.
-        const LINKS_MAX: usize = 12;
         let mut texts: Vec<String> = Vec::new();
         let mut next = Some(error);
         while let Some(link) = next

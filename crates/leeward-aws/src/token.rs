@@ -58,7 +58,8 @@ impl TokenSource {
     /// Returns a fresh token, to be used as the password of one connection within 15 minutes.
     ///
     /// # Errors
-    /// [`AwsErrorKind::NoCredentials`], [`AwsErrorKind::RoleNotAssumed`], [`AwsErrorKind::TimedOut`].
+    /// [`AwsErrorKind::NoCredentials`], [`AwsErrorKind::RoleNotAssumed`], [`AwsErrorKind::Unreachable`],
+    /// [`AwsErrorKind::TimedOut`].
     pub async fn token(&self) -> Result<Secret, AwsError> {
         let config = self.account.signed_config().await?;
         self.sign(&config).await

@@ -1,7 +1,5 @@
 //! Settings, the numbers of the real configuration, and where the keys come from: none, a role, a role's keys kept.
 
-use std::error::Error;
-
 use super::*;
 use crate::emulator::{Emulator, Reply, config_for, keys};
 
@@ -139,4 +137,16 @@ async fn says_on_which_side_a_role_must_be_allowed() {
     assert!(error.remedy().contains("trust policy"));
     let cause = error.source().unwrap().to_string();
     assert!(cause.contains("AccessDenied"), "{cause}");
+}
+
+#[tokio::test]
+async fn tells_an_unreachable_sts_from_a_denied_role() {
+    let emulator = Emulator::start(Vec::new()).await;
+    let url = emulator.url.clone();
+    drop(emulator);
+    let account = AwsAccount::from_config(config_for(&url), Some(ROLE)).await.unwrap();
+    let error = account.signed_config().await.unwrap_err();
+    assert_eq!(*error.kind(), AwsErrorKind::Unreachable, "{error:?}");
+    assert!(error.kind().is_transient());
+    assert!(error.remedy().contains("VPC endpoint for sts"));
 }
