@@ -19,7 +19,7 @@ pub const PLAN_FORMAT: u32 = 1;
 pub struct Plan {
     /// [`PLAN_FORMAT`] at the time it was made.
     pub format: u32,
-    /// SHA-256 (hex) over everything else here; names the plan.
+    /// SHA-256 (hex) over what the engine obeys, see [`Plan::computed_hash`]; names the plan.
     pub hash: String,
     /// The source's clock at the survey.
     pub surveyed_at: NaiveDateTime,
@@ -54,6 +54,10 @@ pub struct PlannedTable {
     pub strategy: Strategy,
     /// The clock column (merge) or AUTO_INCREMENT column (append).
     pub mark_column: Option<String>,
+    /// Seconds below the settled mark that are read again for this table even where the fence is proved, because its
+    /// clock is written by the application (design §4); 0 where the fence suffices.
+    #[serde(default)]
+    pub overlap_s: u64,
     /// How sure that is.
     pub confidence: Confidence,
     /// Why, most important first.
