@@ -83,6 +83,9 @@ pub struct LaneRecord {
     pub cut_at: Option<NaiveDateTime>,
     /// The target's clock when it was applied.
     pub applied_at: Option<NaiveDateTime>,
+    /// The target's clock less the source's at the last cycle, milliseconds; includes up to a round trip.
+    #[serde(default)]
+    pub clock_offset_ms: Option<i64>,
     /// See [`crate::fence::Fence::floor`].
     pub clock_floor: Option<NaiveDateTime>,
     /// Who held the fence at the last cycle, oldest first.
@@ -127,4 +130,19 @@ pub struct ScrubRecord {
     pub rows_deleted: u64,
     /// Rows that the last complete pass had to repair or delete.
     pub last_pass_differences: u64,
+}
+
+impl TableRecord {
+    /// Returns the record of a table that has only been planned.
+    pub fn planned(name: TableName) -> TableRecord {
+        TableRecord {
+            name,
+            state: TableState::Planned,
+            mark: Mark::None,
+            cut_at: None,
+            rows_applied: 0,
+            scrub: ScrubRecord::default(),
+            contradictions: Vec::new(),
+        }
+    }
 }

@@ -20,10 +20,39 @@ use crate::survey::ObjectFacts;
 pub trait Source: Send {
     /// Looks at the threads, the clock and the highest id of each `probes` table, in one round trip. Returns nothing
     /// when the server's answer was not fresh, which proves nothing.
-    async fn observe(&mut self, probes: &[&PlannedTable]) -> Result<Option<Observation>, Fault>;
+    async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault>;
 
-    /// Opens a cut and asks for everything in `request` in one round trip. The answer is read with [`Cut::next`].
-    async fn cut(&mut self, request: CutRequest<'_>) -> Result<Box<dyn Cut + '_>, Fault>;
+    /// Opens a cut, asks for everything in `request` in one round trip and hands each part of the answer to `take` as
+    /// it arrives, so that memory stays bounded whatever the answer's size. The read view stays open until
+    /// [`Cut::close`].
+    async fn cut<'s>(
+        &'s mut self,
+        request: &CutRequest<'_>,
+        take: &mut dyn TakePart,
+    ) -> Result<Box<dyn Cut + 's>, Fault>;
+}
+
+/// How much of the source an observation needs to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Threads and transactions, for a fence that is to be proved.
+    Threads,
+    /// Clock and ids alone, where the privilege for more is missing.
+    ClockOnly,
+}
+
+/// Takes the parts of a cut's answer in order.
+#[async_trait]
+pub trait TakePart: Send {
+    /// Takes one part. An error ends the reading.
+    async fn take(&mut self, part: CutPart) -> Result<(), Fault>;
+}
+
+/// Takes rows as they arrive from a reader.
+#[async_trait]
+pub trait TakeRows: Send {
+    /// Takes some rows. An error ends the reading.
+    async fn take(&mut self, rows: RowBatch) -> Result<(), Fault>;
 }
 
 /// What a cut is asked for when it is opened.
@@ -123,10 +152,7 @@ pub enum CutPart {
 /// One consistent read view of the source.
 #[async_trait]
 pub trait Cut: Send {
-    /// Returns the next part of the answer, or nothing when all has been read.
-    async fn next(&mut self) -> Result<Option<CutPart>, Fault>;
-
-    /// Digests ranges, all in one round trip. Call it when [`Cut::next`] has returned nothing.
+    /// Digests ranges, all in one round trip.
     async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault>;
 
     /// Lists the row hashes of one range of a table with a key.
@@ -161,6 +187,9 @@ pub trait Target: Send {
 /// One target transaction: rows, repairs, deletes and marks commit together or not at all. Dropping it rolls back.
 #[async_trait]
 pub trait Apply: Send {
+    /// Returns the target's clock when the transaction was opened.
+    fn now(&self) -> NaiveDateTime;
+
     /// Makes the target hold exactly these rows under their keys. Returns the keys of other rows that stood in the way
     /// of a unique index and were taken out: the caller owes them a look in the same cut before commit.
     async fn write(&mut self, table: &PlannedTable, rows: &RowBatch) -> Result<Vec<KeyCells>, Fault>;
@@ -333,11 +362,8 @@ pub struct ChunkRecord {
 /// Reads chunks of the source, each in a short statement of its own. One connection.
 #[async_trait]
 pub trait ChunkReader: Send {
-    /// Starts to read a range. The rows are fetched with [`ChunkReader::next`].
-    async fn start(&mut self, range: &Range<'_>) -> Result<(), Fault>;
-
-    /// Returns the next rows of the range that was started, nothing at its end.
-    async fn next(&mut self) -> Result<Option<RowBatch>, Fault>;
+    /// Reads a range and hands its rows on in key order.
+    async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault>;
 
     /// Finds the border `rows` rows after `after`; nothing when the table ends before.
     async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault>;
@@ -346,21 +372,40 @@ pub trait ChunkReader: Send {
 /// Loads chunks into the target, each in one transaction together with its record. One connection.
 #[async_trait]
 pub trait ChunkLoader: Send {
-    /// Loads the rows that arrive on `rows` and commits them with `chunk` marked done. An `Err` on the channel, or its
-    /// end without the closing `Ok(None)`, rolls back. Returns rows and bytes loaded.
+    /// Loads the rows that arrive on `rows` and commits them with `chunk` marked done, or nothing at all. Returns rows
+    /// and bytes loaded. [`crate::fault::FaultKind::RowsRefused`] when the server did not take a bulk load exactly as it
+    /// was sent: read the chunk again and load it with [`LoadMode::Careful`].
     async fn load(
         &mut self,
         lease: &Lease,
-        table: &PlannedTable,
-        chunk: &ChunkRecord,
+        chunk: ChunkOf<'_>,
+        mode: LoadMode,
         rows: RowFeed,
     ) -> Result<(u64, u64), Fault>;
+}
+
+/// A chunk and its table.
+#[derive(Debug, Clone, Copy)]
+pub struct ChunkOf<'a> {
+    /// The table.
+    pub table: &'a PlannedTable,
+    /// The chunk.
+    pub chunk: &'a ChunkRecord,
+}
+
+/// How a chunk is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadMode {
+    /// As one stream, where the server allows it. The chunk's rows must not be on the target.
+    Bulk,
+    /// Row by row in multi-row statements, taking out rows that stand in the way of a unique index.
+    Careful,
 }
 
 /// Rows on their way from a reader to a loader; bounded by its implementation.
 #[async_trait]
 pub trait Feed: Send {
-    /// Returns the next rows, nothing at the end of the chunk.
+    /// Returns the next rows, nothing at the end of the chunk. An error rolls the chunk back.
     async fn next(&mut self) -> Result<Option<RowBatch>, Fault>;
 }
 
@@ -413,6 +458,34 @@ pub trait Shapes: Send {
 
     /// Returns `SHOW CREATE TABLE` of these tables; those that do not exist are left out.
     async fn table_ddl(&mut self, tables: &[TableName]) -> Result<Vec<(TableName, String)>, Fault>;
+}
+
+/// Opens connections: the one place through which the engine reaches the servers, and makes them anew after a fault.
+#[async_trait]
+pub trait Servers: Send + Sync {
+    /// Connects to the source for cycles.
+    async fn source(&self) -> Result<Box<dyn Source>, Fault>;
+
+    /// Connects to the target for cycles.
+    async fn target(&self) -> Result<Box<dyn Target>, Fault>;
+
+    /// Connects to the control schema.
+    async fn control(&self) -> Result<Box<dyn Control>, Fault>;
+
+    /// Connects to look at one side's definitions.
+    async fn shapes(&self, side: crate::name::Side) -> Result<Box<dyn Shapes>, Fault>;
+
+    /// Connects to shape the target.
+    async fn shape(&self) -> Result<Box<dyn Shape>, Fault>;
+
+    /// Connects to read chunks of the source.
+    async fn reader(&self) -> Result<Box<dyn ChunkReader>, Fault>;
+
+    /// Connects to load chunks into the target.
+    async fn loader(&self) -> Result<Box<dyn ChunkLoader>, Fault>;
+
+    /// Connects to one side for reading in a single view, without any right to write.
+    async fn view(&self, side: crate::name::Side) -> Result<Box<dyn Source>, Fault>;
 }
 
 /// Returns where the delta of a table starts.
