@@ -2,4 +2,5 @@
 //!
 //! Nothing here decides: what to read, write or repair is told by `leeward-engine` in the words of `leeward-core`.
 
+pub mod ddl;
 pub mod sql;

@@ -1,0 +1,366 @@
+//! Takes apart what `SHOW CREATE TABLE` prints and puts it together again in two steps: the table as it must be before
+//! its rows, and the indexes and foreign keys that are cheaper or possible only after them. Pure text; nothing is run.
+
+mod object;
+mod tokens;
+
+use leeward_core::name::TableName;
+
+use crate::sql;
+pub use object::{Definer, create_object};
+pub use tokens::Unreadable;
+use tokens::{Placed, Token, Tokens};
+
+/// A table's DDL in parts, each part as the server printed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableDdl {
+    /// The table's own name.
+    pub name: String,
+    /// Columns in order.
+    pub columns: Vec<ColumnDdl>,
+    /// Keys in order.
+    pub keys: Vec<KeyDdl>,
+    /// Foreign keys in order.
+    pub foreign_keys: Vec<ForeignKeyDdl>,
+    /// CHECK constraints and application-time periods.
+    pub rules: Vec<String>,
+    /// What follows the closing parenthesis: options and partitions, without the places where files lie.
+    pub tail: String,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDdl {
+    /// Its name.
+    pub name: String,
+    /// The whole clause.
+    pub clause: String,
+    /// Whether the server fills it from a counter, for which it needs a key.
+    counted: bool,
+}
+
+/// One key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDdl {
+    /// `PRIMARY` or its name.
+    pub name: String,
+    /// What kind it is.
+    pub kind: KeyKind,
+    /// The whole clause.
+    pub clause: String,
+    /// Columns of its parts; nothing for an expression.
+    columns: Vec<Option<String>>,
+}
+
+/// Kinds of key, as far as it matters when they can be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// PRIMARY or UNIQUE: part of what the table accepts, so there from the start.
+    Unique,
+    /// Secondary over plain columns: all of a table go into one ALTER.
+    Plain,
+    /// FULLTEXT, SPATIAL, VECTOR or over an expression: one ALTER each. InnoDB builds one FULLTEXT index at a time, and
+    /// an expression adds a hidden column, which would make the other indexes of the same ALTER copy the table.
+    Special,
+}
+
+/// One foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKeyDdl {
+    /// Constraint name.
+    pub name: String,
+    /// From `CONSTRAINT` up to and without the parent's name.
+    head: String,
+    /// The parent's database, where the server printed one: it leaves out the child's own.
+    parent_schema: Option<String>,
+    /// The parent.
+    parent_table: String,
+    /// From the parent's columns to the end.
+    rest: String,
+}
+
+/// Takes the output of `SHOW CREATE TABLE` apart. A system-versioned table is refused: its history is no part of what
+/// a SELECT shows, so a copy would be silently poorer.
+pub fn split(show_create_table: &str) -> Result<TableDdl, Unreadable> {
+    let tokens = Tokens::of(show_create_table).collect::<Result<Vec<_>, _>>()?;
+    let [create, table, name, open, ..] = tokens.as_slice() else {
+        return Err(Unreadable("no CREATE TABLE"));
+    };
+    let Some(own_name) = name.name().filter(|_| create.is("CREATE") && table.is("TABLE") && open.is_mark('(')) else {
+        return Err(Unreadable("no CREATE TABLE with a list of columns"));
+    };
+    let (clauses, closing) = clauses(&tokens[4..])?;
+    let tail = &tokens[4 + closing + 1..];
+    if tail.iter().any(|token| token.is("VERSIONING")) {
+        return Err(Unreadable("system versioning"));
+    }
+    let mut ddl = TableDdl {
+        name: own_name.to_owned(),
+        columns: Vec::new(),
+        keys: Vec::new(),
+        foreign_keys: Vec::new(),
+        rules: Vec::new(),
+        tail: without_places(show_create_table, tail),
+    };
+    for clause in clauses {
+        ddl.take(show_create_table, clause)?;
+    }
+    Ok(ddl)
+}
+
+/// Cuts the tokens after the opening parenthesis at the commas of the outermost level. Returns the clauses and the
+/// position of the closing parenthesis.
+fn clauses<'t, 'a>(tokens: &'t [Placed<'a>]) -> Result<(Vec<&'t [Placed<'a>]>, usize), Unreadable> {
+    let (mut depth, mut start, mut found) = (0usize, 0, Vec::new());
+    for (at, token) in tokens.iter().enumerate() {
+        match token.token {
+            Token::Mark('(') => depth += 1,
+            Token::Mark(')') if depth == 0 => {
+                found.push(&tokens[start..at]);
+                return Ok((found, at));
+            }
+            Token::Mark(')') => depth -= 1,
+            Token::Mark(',') if depth == 0 => {
+                found.push(&tokens[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    Err(Unreadable("a list of columns that never ends"))
+}
+
+/// Returns the text that the tokens cover.
+fn cover<'a>(text: &'a str, tokens: &[Placed<'_>]) -> &'a str {
+    match (tokens.first(), tokens.last()) {
+        (Some(first), Some(last)) => &text[first.start..last.end],
+        _ => "",
+    }
+}
+
+/// Returns the tail without `DATA DIRECTORY`, `INDEX DIRECTORY` and `TABLESPACE`: where files lie on the source's disk
+/// is nothing that another server could follow, and RDS refuses it.
+fn without_places(text: &str, tail: &[Placed<'_>]) -> String {
+    let Some(first) = tail.first() else { return String::new() };
+    let (mut kept, mut from, mut at) = (String::new(), first.start, 0);
+    while at < tail.len() {
+        let keyword = match tail.get(at..) {
+            Some([place, directory, ..]) if (place.is("DATA") || place.is("INDEX")) && directory.is("DIRECTORY") => 2,
+            Some([place, ..]) if place.is("TABLESPACE") => 1,
+            _ => 0,
+        };
+        if keyword == 0 {
+            at += 1;
+            continue;
+        }
+        let equals = usize::from(tail.get(at + keyword).is_some_and(|token| token.is_mark('=')));
+        let after = (at + keyword + equals + 1).min(tail.len());
+        kept.push_str(text[from..tail[at].start].trim_end());
+        from = tail[after - 1].end;
+        at = after;
+    }
+    kept.push_str(text[from..].trim_end());
+    kept
+}
+
+impl TableDdl {
+    fn take(&mut self, text: &str, clause: &[Placed<'_>]) -> Result<(), Unreadable> {
+        let Some(first) = clause.first() else { return Err(Unreadable("an empty clause")) };
+        let whole = || cover(text, clause).to_owned();
+        if let Token::Name(name) = &first.token {
+            let counted = clause.iter().any(|token| token.is("AUTO_INCREMENT"));
+            self.columns.push(ColumnDdl { name: name.clone(), clause: whole(), counted });
+        } else if first.is("PERIOD") || first.is("CHECK") {
+            self.rules.push(whole());
+        } else if first.is("CONSTRAINT") && clause.get(2).is_some_and(|token| token.is("CHECK")) {
+            self.rules.push(whole());
+        } else if first.is("CONSTRAINT") && clause.get(2).is_some_and(|token| token.is("FOREIGN")) {
+            self.foreign_keys.push(foreign_key(text, clause)?);
+        } else {
+            self.keys.push(key(text, clause)?);
+        }
+        Ok(())
+    }
+
+    /// Returns the statement that makes the table as it must be before its rows: columns, primary and unique keys,
+    /// checks, partitions, and the one plain key that an AUTO_INCREMENT column may need.
+    pub fn create_statement(&self, name: &TableName) -> String {
+        let needed = self.key_of_counter();
+        let early = |key: &&KeyDdl| key.kind == KeyKind::Unique || needed == Some(key.name.as_str());
+        let columns = self.columns.iter().map(|column| column.clause.as_str());
+        let keys = self.keys.iter().filter(early).map(|key| key.clause.as_str());
+        let rules = self.rules.iter().map(String::as_str);
+        let clauses: Vec<&str> = columns.chain(keys).chain(rules).collect();
+        format!("CREATE TABLE {} (\n  {}\n) {}", sql::table(name), clauses.join(",\n  "), self.tail)
+    }
+
+    /// Returns the name of a secondary key without which the server refuses the AUTO_INCREMENT column, if no unique key
+    /// does the service. InnoDB wants the column first in a key.
+    fn key_of_counter(&self) -> Option<&str> {
+        let counter = self.columns.iter().find(|column| column.counted)?;
+        let leads = |key: &&KeyDdl| matches!(key.columns.first(), Some(Some(first)) if *first == counter.name);
+        let holds = |key: &&KeyDdl| key.columns.iter().flatten().any(|column| *column == counter.name);
+        if self.keys.iter().filter(|key| key.kind == KeyKind::Unique).any(|key| leads(&key)) {
+            return None;
+        }
+        let secondary = || self.keys.iter().filter(|key| key.kind == KeyKind::Plain);
+        secondary().find(leads).or_else(|| secondary().find(holds)).map(|key| key.name.as_str())
+    }
+
+    /// Returns the statements that add the secondary indexes which `existing` lacks. An index of the same name counts
+    /// as present; whether it is the same is a question for readiness, not for a repeated seed.
+    pub fn missing_indexes(&self, name: &TableName, existing: &TableDdl) -> Vec<String> {
+        let missing: Vec<&KeyDdl> = self
+            .keys
+            .iter()
+            .filter(|key| !existing.keys.iter().any(|other| same_name(&other.name, &key.name)))
+            .collect();
+        let alter = |keys: &[&KeyDdl]| {
+            let added: Vec<String> = keys.iter().map(|key| format!("ADD {}", key.clause)).collect();
+            format!("ALTER TABLE {} {}", sql::table(name), added.join(", "))
+        };
+        let (special, plain): (Vec<&KeyDdl>, Vec<&KeyDdl>) =
+            missing.into_iter().partition(|key| key.kind == KeyKind::Special);
+        // The first FULLTEXT index rebuilds the table, so it comes while there are few other indexes to rebuild.
+        let mut statements: Vec<String> = special.iter().map(|key| alter(&[*key])).collect();
+        if !plain.is_empty() {
+            statements.push(alter(&plain));
+        }
+        statements
+    }
+
+    /// Returns the one statement that adds the foreign keys which `existing` lacks, parents named in full.
+    pub fn missing_foreign_keys(&self, name: &TableName, existing: &TableDdl) -> Option<String> {
+        let has = |wanted: &ForeignKeyDdl| existing.foreign_keys.iter().any(|key| same_name(&key.name, &wanted.name));
+        let added: Vec<String> = self
+            .foreign_keys
+            .iter()
+            .filter(|key| !has(key))
+            .map(|key| format!("ADD {}", key.within(&name.schema)))
+            .collect();
+        if added.is_empty() {
+            return None;
+        }
+        Some(format!("ALTER TABLE {} {}", sql::table(name), added.join(", ")))
+    }
+
+    /// Returns the statement that would give `existing` this table's columns and unique keys, for a person to read and
+    /// run; nothing when they agree. A renamed column shows as one dropped and one added: only a person can know.
+    pub fn alteration(&self, name: &TableName, existing: &TableDdl) -> Option<String> {
+        let mut steps = Vec::new();
+        for column in &existing.columns {
+            if !self.columns.iter().any(|wanted| same_name(&wanted.name, &column.name)) {
+                steps.push(format!("DROP COLUMN {}", sql::ident(&column.name)));
+            }
+        }
+        for (at, column) in self.columns.iter().enumerate() {
+            let place = match at.checked_sub(1) {
+                Some(before) => format!("AFTER {}", sql::ident(&self.columns[before].name)),
+                None => "FIRST".to_owned(),
+            };
+            match existing.columns.iter().find(|other| same_name(&other.name, &column.name)) {
+                None => steps.push(format!("ADD COLUMN {} {place}", column.clause)),
+                Some(other) if other.clause != column.clause => {
+                    steps.push(format!("MODIFY COLUMN {} {place}", column.clause));
+                }
+                Some(_) => {}
+            }
+        }
+        self.alter_unique_keys(existing, &mut steps);
+        if steps.is_empty() {
+            return None;
+        }
+        Some(format!("ALTER TABLE {} {}", sql::table(name), steps.join(", ")))
+    }
+
+    fn alter_unique_keys(&self, existing: &TableDdl, steps: &mut Vec<String>) {
+        let unique = |ddl: &'_ TableDdl| -> Vec<KeyDdl> {
+            ddl.keys.iter().filter(|key| key.kind == KeyKind::Unique).cloned().collect()
+        };
+        let (wanted, present) = (unique(self), unique(existing));
+        for key in &present {
+            if !wanted.iter().any(|other| same_name(&other.name, &key.name) && other.clause == key.clause) {
+                steps.push(match key.name.as_str() {
+                    "PRIMARY" => "DROP PRIMARY KEY".to_owned(),
+                    name => format!("DROP KEY {}", sql::ident(name)),
+                });
+            }
+        }
+        for key in &wanted {
+            if !present.iter().any(|other| same_name(&other.name, &key.name) && other.clause == key.clause) {
+                steps.push(format!("ADD {}", key.clause));
+            }
+        }
+    }
+}
+
+/// Names of columns, keys and constraints are compared without case by both servers.
+fn same_name(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+impl ForeignKeyDdl {
+    /// Returns the whole clause for a child in `schema`.
+    fn within(&self, schema: &str) -> String {
+        let parent = TableName::new(self.parent_schema.as_deref().unwrap_or(schema), &self.parent_table);
+        format!("{}{}{}", self.head, sql::table(&parent), self.rest)
+    }
+}
+
+fn key(text: &str, clause: &[Placed<'_>]) -> Result<KeyDdl, Unreadable> {
+    let first = &clause[0];
+    let known = ["PRIMARY", "UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR", "KEY", "INDEX"];
+    if !known.iter().any(|word| first.is(word)) {
+        return Err(Unreadable("a clause that is neither column, key nor constraint"));
+    }
+    let name = match clause.iter().find_map(|token| match &token.token {
+        Token::Name(name) => Some(name.clone()),
+        _ => None,
+    }) {
+        _ if first.is("PRIMARY") => "PRIMARY".to_owned(),
+        Some(name) => name,
+        None => return Err(Unreadable("a key without a name")),
+    };
+    let open = clause.iter().position(|token| token.is_mark('(')).ok_or(Unreadable("a key without parts"))?;
+    let (parts, _) = clauses(&clause[open + 1..])?;
+    let columns: Vec<Option<String>> = parts
+        .iter()
+        .map(|part| match part.first().map(|token| &token.token) {
+            Some(Token::Name(column)) => Some(column.clone()),
+            _ => None,
+        })
+        .collect();
+    let kind = if first.is("PRIMARY") || first.is("UNIQUE") {
+        KeyKind::Unique
+    } else if columns.iter().any(Option::is_none) || !(first.is("KEY") || first.is("INDEX")) {
+        KeyKind::Special
+    } else {
+        KeyKind::Plain
+    };
+    Ok(KeyDdl { name, kind, clause: cover(text, clause).to_owned(), columns })
+}
+
+fn foreign_key(text: &str, clause: &[Placed<'_>]) -> Result<ForeignKeyDdl, Unreadable> {
+    let name = clause[1].name().ok_or(Unreadable("a foreign key without a name"))?.to_owned();
+    let references =
+        clause.iter().position(|token| token.is("REFERENCES")).ok_or(Unreadable("a foreign key without a parent"))?;
+    let parent = clause.get(references + 1..).unwrap_or_default();
+    let (schema, table, used) = match parent {
+        [schema, dot, table, ..] if dot.is_mark('.') => (schema.name(), table.name(), 3),
+        [table, ..] => (None, table.name(), 1),
+        [] => (None, None, 0),
+    };
+    let (Some(table), Some(rest)) = (table, parent.get(used)) else {
+        return Err(Unreadable("a foreign key without a parent"));
+    };
+    Ok(ForeignKeyDdl {
+        name,
+        head: format!("{} ", cover(text, &clause[..=references])),
+        parent_schema: schema.map(str::to_owned),
+        parent_table: table.to_owned(),
+        rest: format!(" {}", &text[rest.start..clause[clause.len() - 1].end]),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Real outputs of MariaDB 10.11 and MySQL 9.7, chosen to mislead a reader of lines.
+
+use super::*;
+
+const MARIADB: &str = r#"CREATE TABLE `t``1 (KEY` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `PRIMARY KEY (` varchar(20) DEFAULT NULL COMMENT 'x), \n KEY `a` (`b`) '' ; CONSTRAINT',
+  `KEY` int(11) NOT NULL DEFAULT 5,
+  `e` varchar(30) DEFAULT concat('a,b',')'),
+  `g` int(11) GENERATED ALWAYS AS (`id2` + 1) VIRTUAL COMMENT ', CHECK (',
+  `s` varchar(40) GENERATED ALWAYS AS (concat(`KEY`,'),\\\' ,')) STORED,
+  `id2` int(11) NOT NULL,
+  `hid` int(11) INVISIBLE DEFAULT 7,
+  `c1` int(11) DEFAULT NULL CHECK (`c1` > 0),
+  `en` enum('a,b','c''d','KEY (','\\') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci DEFAULT NULL,
+  `txt` text DEFAULT NULL,
+  `txt2` text /*M!100301 COMPRESSED*/ DEFAULT NULL,
+  PRIMARY KEY (`id2`,`KEY`),
+  UNIQUE KEY `u``q` (`PRIMARY KEY (`(5),`id2`) COMMENT 'uq, KEY',
+  KEY `auto` (`id`),
+  KEY `k1` (`txt`(10)) COMMENT 'FULLTEXT KEY',
+  KEY `k2` (`d` DESC,`e`(3)),
+  FULLTEXT KEY `f1` (`txt`),
+  FULLTEXT KEY `f2` (`txt2`),
+  CONSTRAINT `f``k1` FOREIGN KEY (`id2`) REFERENCES `nasty2`.`par``ent` (`id`) ON DELETE CASCADE,
+  CONSTRAINT `c2` FOREIGN KEY (`KEY`) REFERENCES `other` (`id`),
+  CONSTRAINT `CHECK (` CHECK (`id2` > 0 and `KEY` <> ')')
+) ENGINE=InnoDB DEFAULT CHARSET=latin1 COLLATE=latin1_swedish_ci COMMENT='tail ) , KEY `x` (`y`)\n) ENGINE=Foo'"#;
+
+const MYSQL: &str = r#"CREATE TABLE `func` (
+  `id` int NOT NULL,
+  `j` json DEFAULT NULL,
+  `n` varchar(50) DEFAULT NULL /*!80023 INVISIBLE */,
+  `i` int DEFAULT NULL,
+  `g` point NOT NULL /*!80003 SRID 4326 */,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `u1` (((`i` + 1))),
+  KEY `inv` (`n`) /*!80000 INVISIBLE */,
+  SPATIAL KEY `sp` (`g`),
+  KEY `fk` ((lower(`n`)),`id`),
+  KEY `mv` ((cast(json_extract(`j`,_utf8mb4'$.a') as unsigned array))),
+  CONSTRAINT `ne` CHECK ((`i` < 5)) /*!80016 NOT ENFORCED */
+) ENGINE=InnoDB AUTO_INCREMENT=77 DEFAULT CHARSET=latin1
+/*!50100 PARTITION BY RANGE (year(`y`))
+(PARTITION p0 VALUES LESS THAN (2000) COMMENT = 'a)b' ENGINE = InnoDB,
+ PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB) */"#;
+
+fn name() -> TableName {
+    TableName::new("nasty", "t`1 (KEY")
+}
+
+/// The same table as it stands between the rows and [`TableDdl::missing_indexes`].
+fn as_created(ddl: &str) -> TableDdl {
+    let statement = split(ddl).unwrap().create_statement(&name());
+    split(&statement.replace("`nasty`.", "")).unwrap()
+}
+
+#[test]
+fn parts_are_found_whatever_names_and_comments_say() {
+    let ddl = split(MARIADB).unwrap();
+    assert_eq!(ddl.name, "t`1 (KEY");
+    assert_eq!(ddl.columns.len(), 12);
+    assert_eq!(ddl.columns[1].name, "PRIMARY KEY (");
+    let keys: Vec<&str> = ddl.keys.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(keys, ["PRIMARY", "u`q", "auto", "k1", "k2", "f1", "f2"]);
+    assert_eq!(ddl.foreign_keys.len(), 2);
+    assert_eq!(ddl.rules, ["CONSTRAINT `CHECK (` CHECK (`id2` > 0 and `KEY` <> ')')"]);
+    assert!(ddl.tail.starts_with("ENGINE=InnoDB") && ddl.tail.ends_with("ENGINE=Foo'"), "{}", ddl.tail);
+}
+
+#[test]
+fn a_table_is_made_without_what_comes_after_the_rows() {
+    let made = as_created(MARIADB);
+    let keys: Vec<&str> = made.keys.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(keys, ["PRIMARY", "u`q", "auto"], "`auto` is what the AUTO_INCREMENT column needs");
+    assert!(made.foreign_keys.is_empty());
+    assert_eq!(made.columns, split(MARIADB).unwrap().columns);
+    assert_eq!(made.rules.len(), 1);
+}
+
+#[test]
+fn what_is_missing_is_added_and_nothing_twice() {
+    let (whole, made) = (split(MARIADB).unwrap(), as_created(MARIADB));
+    assert_eq!(
+        whole.missing_indexes(&name(), &made),
+        [
+            "ALTER TABLE `nasty`.`t``1 (KEY` ADD FULLTEXT KEY `f1` (`txt`)",
+            "ALTER TABLE `nasty`.`t``1 (KEY` ADD FULLTEXT KEY `f2` (`txt2`)",
+            "ALTER TABLE `nasty`.`t``1 (KEY` ADD KEY `k1` (`txt`(10)) COMMENT 'FULLTEXT KEY', \
+             ADD KEY `k2` (`d` DESC,`e`(3))"
+        ]
+    );
+    assert_eq!(
+        whole.missing_foreign_keys(&name(), &made).unwrap(),
+        "ALTER TABLE `nasty`.`t``1 (KEY` \
+         ADD CONSTRAINT `f``k1` FOREIGN KEY (`id2`) REFERENCES `nasty2`.`par``ent` (`id`) ON DELETE CASCADE, \
+         ADD CONSTRAINT `c2` FOREIGN KEY (`KEY`) REFERENCES `nasty`.`other` (`id`)"
+    );
+    assert!(whole.missing_indexes(&name(), &whole).is_empty());
+    assert_eq!(whole.missing_foreign_keys(&name(), &whole), None);
+}
+
+#[test]
+fn expressions_version_comments_and_partitions_survive() {
+    let (whole, made) = (split(MYSQL).unwrap(), as_created(MYSQL));
+    let kinds: Vec<KeyKind> = whole.keys.iter().map(|key| key.kind).collect();
+    use KeyKind::{Plain, Special, Unique};
+    assert_eq!(kinds, [Unique, Unique, Plain, Special, Special, Special]);
+    assert_eq!(made.keys.len(), 2);
+    assert_eq!(made.rules, ["CONSTRAINT `ne` CHECK ((`i` < 5)) /*!80016 NOT ENFORCED */"]);
+    assert_eq!(made.tail, whole.tail);
+    assert!(whole.tail.contains("AUTO_INCREMENT=77") && whole.tail.ends_with("*/"));
+    assert_eq!(
+        whole.missing_indexes(&name(), &made).last().unwrap(),
+        "ALTER TABLE `nasty`.`t``1 (KEY` ADD KEY `inv` (`n`) /*!80000 INVISIBLE */"
+    );
+}
+
+#[test]
+fn places_of_files_are_left_behind() {
+    let ddl = "CREATE TABLE `t` (\n  `id` int NOT NULL\n) /*!50100 TABLESPACE `fast` */ ENGINE=InnoDB \
+               DATA DIRECTORY='/disk2/it''s' COMMENT='DATA DIRECTORY=''x'''\n/*!50100 PARTITION BY HASH (`id`)\n\
+               (PARTITION p0 DATA DIRECTORY = '/a' ENGINE = InnoDB) */";
+    let tail = split(&ddl.replace("it''s", "its")).unwrap().tail;
+    assert_eq!(
+        tail,
+        "/*!50100 */ ENGINE=InnoDB COMMENT='DATA DIRECTORY=''x'''\n/*!50100 PARTITION BY HASH (`id`)\n\
+         (PARTITION p0 ENGINE = InnoDB) */"
+    );
+}
+
+#[test]
+fn periods_are_kept_and_system_versioning_is_refused() {
+    let period = "CREATE TABLE `a` (\n  `id` int(11) DEFAULT NULL,\n  `s` date NOT NULL,\n  `e` date NOT NULL,\n  \
+                  PERIOD FOR `p` (`s`, `e`),\n  UNIQUE KEY `id` (`id`,`p` WITHOUT OVERLAPS)\n) ENGINE=InnoDB";
+    let made = as_created(period);
+    assert_eq!(made.rules, ["PERIOD FOR `p` (`s`, `e`)"]);
+    assert_eq!(made.keys.len(), 1);
+    let versioned = "CREATE TABLE `v` (\n  `id` int(11) NOT NULL\n) ENGINE=InnoDB WITH SYSTEM VERSIONING";
+    assert_eq!(split(versioned), Err(Unreadable("system versioning")));
+}
+
+#[test]
+fn strange_text_is_refused() {
+    for text in
+        ["", "CREATE TABLE `t`", "CREATE TABLE `t` (", "CREATE VIEW `v` AS select 1", "CREATE TABLE `t` (\n  X\n) E"]
+    {
+        assert!(split(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_alter_for_a_changed_source_is_spelled_out() {
+    let before = "CREATE TABLE `t` (\n  `id` int NOT NULL,\n  `gone` int DEFAULT NULL,\n  `v` int DEFAULT NULL,\n  \
+                  PRIMARY KEY (`id`)\n) ENGINE=InnoDB";
+    let after = "CREATE TABLE `t` (\n  `id` int NOT NULL,\n  `v` bigint DEFAULT NULL,\n  `new` varchar(9) NOT NULL,\n  \
+                 PRIMARY KEY (`id`),\n  UNIQUE KEY `u` (`v`)\n) ENGINE=InnoDB";
+    let (before, after) = (split(before).unwrap(), split(after).unwrap());
+    assert_eq!(
+        after.alteration(&TableName::new("s", "t"), &before).unwrap(),
+        "ALTER TABLE `s`.`t` DROP COLUMN `gone`, MODIFY COLUMN `v` bigint DEFAULT NULL AFTER `id`, \
+         ADD COLUMN `new` varchar(9) NOT NULL AFTER `v`, ADD UNIQUE KEY `u` (`v`)"
+    );
+    assert_eq!(after.alteration(&TableName::new("s", "t"), &after), None);
+}
