@@ -18,7 +18,7 @@ use mysql_async::Opts;
 pub use report::{Differences, Presence, Report, RowsRead, SchemaState, TableReport};
 pub use snapshot::Snapshot;
 
-use rows::{compare_rows, count_rows};
+use rows::{ROWS_PER_PASS_MAX, compare_rows, count_rows};
 use table::{Table, list_tables};
 
 /// Whether table definitions are compared.
@@ -100,7 +100,7 @@ async fn compare_table(
         SchemaCheck::Compared => SchemaState::Different,
     };
     if of_source.rows_can_be_compared_with(&of_target) {
-        compare_rows(source, target, &of_source, &mut report).await?;
+        compare_rows(source, target, &of_source, &mut report, ROWS_PER_PASS_MAX).await?;
     } else {
         report.source_rows = count_rows(&mut source.conn, name).await?;
         report.target_rows = count_rows(&mut target.conn, name).await?;

@@ -157,7 +157,7 @@ impl Running {
 
     /// Lets every writer finish its transaction, closes the connections and returns the counters.
     ///
-    /// A writer whose server has vanished ends by its time-out ([`worker::TRANSACTION_TIME_MAX`]).
+    /// A writer whose server has vanished without a word ends by its time-out, after a minute.
     pub async fn stop(mut self) -> Result<Counters> {
         // The writers may all be gone already; then nobody needs to be told.
         let _ = self.stop.send(true);

@@ -50,7 +50,7 @@ pub enum RowsRead {
 pub struct Differences {
     /// How many rows.
     pub count: u64,
-    /// Keys of some of them (see [`KEYS_NAMED_MAX`](super::rows::KEYS_NAMED_MAX)), in no order; the
+    /// Keys of some of them, at most twenty, in no order; the
     /// start of the row's hash where the table has no primary key.
     pub keys: Vec<String>,
 }

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
 
-use super::{Presence, Report, RowsRead, SchemaCheck, SchemaState, Scope, Snapshot, servers, snapshots};
+use super::rows::compare_rows;
+use super::table::Table;
+use super::{Presence, Report, RowsRead, SchemaCheck, SchemaState, Scope, Snapshot, TableReport, servers, snapshots};
 use crate::sample::load_harbor_as;
 use crate::servers::{Kind, Pair, Server, pair};
 
@@ -180,6 +182,30 @@ crate::each_kind! {
         let report = servers(&of_server(&pair.source)?, &of_server(&pair.target)?, &rows_alone).await?;
         assert_eq!(report.unequal().count(), 3, "{report}");
         drop_on_both(pair, target, "compare_schema").await
+    }
+
+    /// Many passes find what one pass finds, with and without a primary key.
+    async fn passes_add_up(kind: Kind) -> Result<()> {
+        let pair = pair(kind).await?;
+        for (server, first) in [(&pair.source, 1), (&pair.target, 3)] {
+            let ids: Vec<String> = (first..first + 50).map(|id| format!("({id})")).collect();
+            let ids = ids.join(",");
+            server.exec_script(&format!("CREATE DATABASE compare_passes; USE compare_passes; CREATE TABLE k (id INT PRIMARY KEY); CREATE TABLE n (id INT); INSERT INTO k VALUES {ids}; INSERT INTO n VALUES {ids},{ids};")).await?;
+        }
+        let mut source = Snapshot::open(&of_server(&pair.source)?).await?;
+        let mut target = Snapshot::open(&of_server(&pair.target)?).await?;
+        for (name, copies) in [("k", 1), ("n", 2)] {
+            let name = ("compare_passes", name);
+            let table = Table::read(&mut source.conn, name).await?;
+            let mut report = TableReport::new(name, Presence::Both);
+            compare_rows(&mut source, &mut target, &table, &mut report, 7).await?;
+            let counts = [report.source_rows, report.target_rows, report.missing.count, report.extra.count];
+            assert_eq!(counts, [50 * copies, 50 * copies, 2 * copies, 2 * copies], "{report}");
+        }
+        source.close().await?;
+        target.close().await?;
+        let target = pair.target.connect().await?;
+        drop_on_both(pair, target, "compare_passes").await
     }
 
     /// A snapshot shows the moment it was taken; nothing compared is not equal, it is an error.
