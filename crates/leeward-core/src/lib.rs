@@ -15,6 +15,7 @@ pub mod policy;
 pub mod port;
 pub mod row;
 pub mod scrub;
+pub mod secret;
 pub mod server;
 pub mod survey;
 pub mod table;

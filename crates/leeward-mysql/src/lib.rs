@@ -3,4 +3,7 @@
 //! Nothing here decides: what to read, write or repair is told by `leeward-engine` in the words of `leeward-core`.
 
 pub mod ddl;
+pub mod endpoint;
+pub mod fault;
+pub mod session;
 pub mod sql;

@@ -1,0 +1,229 @@
+//! Opens a session: DNS, TCP, TLS, log-in and settings, all inside one time-out.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::name::Side;
+use leeward_core::server::{Flavor, Version};
+use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use super::graveyard::Opening;
+use super::{Session, settings};
+use crate::endpoint::{Cleartext, Compression, Endpoint, Password, PasswordAge, TlsMode};
+use crate::fault::{self, Cause};
+
+/// Largest packet that either side may hold, the protocol's own limit. Saying so keeps the driver from asking the
+/// server (a round trip); the server's `max_allowed_packet` still decides.
+const PACKET_BYTES_MAX: usize = 1 << 30;
+
+/// Keeps the driver from asking for `wait_timeout` (a round trip). Only its pool would use it.
+const WAIT_TIMEOUT_S: usize = 28_800;
+
+/// Addresses of a host that are tried. RDS names have one; a dual-stack name has two.
+const ADDRESSES_MAX: usize = 8;
+
+/// See [`Session::open`].
+pub(super) async fn open(endpoint: &Endpoint, purpose: &'static str) -> Result<Session, Fault> {
+    let cached = ask_password(endpoint, PasswordAge::Cached).await?;
+    let refused = match attempt(endpoint, purpose, &cached).await {
+        Err(fault) if fault.kind == FaultKind::AccessDenied => fault,
+        other => return other,
+    };
+    // It may have been rotated since it was cached. The same one again would only count towards a lock-out.
+    let fresh = ask_password(endpoint, PasswordAge::Fresh).await?;
+    if fresh == cached {
+        return Err(refused);
+    }
+    attempt(endpoint, purpose, &fresh).await
+}
+
+async fn ask_password(endpoint: &Endpoint, age: PasswordAge) -> Result<Password, Fault> {
+    // Fetching a secret may take longer than a connection does, and it has retries of its own.
+    let asked = tokio::time::timeout(endpoint.timeouts.read, endpoint.password.password(age)).await;
+    let password = asked.unwrap_or_else(|_| {
+        Err(Fault::new(FaultKind::TimedOut, "fetch the password")
+            .because(Cause("its source does not answer".to_owned())))
+    });
+    let password = password.map_err(|fault| fault.on(endpoint.side))?;
+    if password.cleartext == Cleartext::OverTlsOnly && endpoint.tls.mode == TlsMode::Disabled {
+        let remedy = format!(
+            "the {} password is an IAM token, which is sent in clear text: it takes TLS, so ask for tls mode \
+             verify-identity",
+            endpoint.side
+        );
+        return Err(Fault::new(FaultKind::Refused(remedy), "connect").on(endpoint.side));
+    }
+    Ok(password)
+}
+
+async fn attempt(endpoint: &Endpoint, purpose: &'static str, password: &Password) -> Result<Session, Fault> {
+    let doing = format!("connect to {}:{}", endpoint.host, endpoint.port);
+    let connecting = connect(endpoint, purpose, password, &doing);
+    let connected = match tokio::time::timeout(endpoint.timeouts.connect, connecting).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            let cause = Cause(format!("no session within {} s", endpoint.timeouts.connect.as_secs_f32()));
+            Err(Fault::new(FaultKind::TimedOut, &doing).because(cause))
+        }
+    };
+    connected.map_err(|fault| fault.on(endpoint.side))
+}
+
+/// Tries the host's addresses in turn until one takes the connection.
+async fn connect(
+    endpoint: &Endpoint,
+    purpose: &'static str,
+    password: &Password,
+    doing: &str,
+) -> Result<Session, Fault> {
+    let addresses = look_up(endpoint, doing).await?;
+    let opts = driver_options(endpoint, purpose, password, doing).await?;
+    let mut last = Fault::new(FaultKind::UnknownHost, doing);
+    for address in addresses {
+        match connect_to(endpoint, &opts, address, doing).await {
+            Ok(conn) => {
+                let user = opts.user().unwrap_or_default().to_owned();
+                return settle_in(Session::of(conn, endpoint, user), endpoint, doing).await;
+            }
+            // Another address can only help where this one does not answer.
+            Err(fault) if fault.kind == FaultKind::Unreachable => last = fault,
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(last)
+}
+
+/// Looks the name up anew: after a failover it names another machine (T33).
+async fn look_up(endpoint: &Endpoint, doing: &str) -> Result<Vec<IpAddr>, Fault> {
+    let found = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port)).await;
+    let addresses: Vec<IpAddr> = match found {
+        Ok(found) => found.map(|address| address.ip()).take(ADDRESSES_MAX).collect(),
+        Err(error) => {
+            let cause = Cause(format!("look up {}: {error}", endpoint.host));
+            return Err(Fault::new(FaultKind::UnknownHost, doing).because(cause));
+        }
+    };
+    if addresses.is_empty() {
+        let cause = Cause(format!("look up {}: it has no address", endpoint.host));
+        return Err(Fault::new(FaultKind::UnknownHost, doing).because(cause));
+    }
+    Ok(addresses)
+}
+
+async fn connect_to(endpoint: &Endpoint, opts: &Opts, address: IpAddr, doing: &str) -> Result<Conn, Fault> {
+    let to_address = |opts: OptsBuilder| Opening::new(Conn::new(opts.resolved_ips(Some(vec![address]))));
+    let error = match to_address(OptsBuilder::from_opts(opts.clone())).await {
+        Ok(conn) => return Ok(conn),
+        Err(error) => error,
+    };
+    if endpoint.tls.mode == TlsMode::VerifyCa
+        && let Some(names) = fault::tls::names_of_wrong_certificate(&error)
+    {
+        let Some(name) = names.first() else {
+            let cause = "the server's certificate carries no name, so its CA cannot be verified either; give the \
+                         server a certificate with a subject alternative name, or ask for tls mode `required`";
+            return Err(Fault::new(FaultKind::Tls, doing).because(Cause(cause.to_owned())));
+        };
+        // The driver cannot leave the name out (mysql_async 0.37.1), so it is given the one that the certificate
+        // carries. The chain is verified on this connection like on the first one.
+        let name = name.replace('*', "any");
+        let ssl = opts.ssl_opts().cloned().unwrap_or_default().with_danger_tls_hostname_override(Some(name));
+        let again = to_address(OptsBuilder::from_opts(opts.clone()).ssl_opts(ssl)).await;
+        return again.map_err(|error| fault::from_driver(error, endpoint.side, doing));
+    }
+    Err(fault::from_driver(error, endpoint.side, doing))
+}
+
+async fn driver_options(
+    endpoint: &Endpoint,
+    purpose: &'static str,
+    password: &Password,
+    doing: &str,
+) -> Result<Opts, Fault> {
+    let user = password.user.as_deref().unwrap_or(&endpoint.user);
+    let compression = match endpoint.compression {
+        Compression::Off => None,
+        Compression::Zlib => Some(mysql_async::Compression::fast()),
+    };
+    let builder = OptsBuilder::default()
+        .ip_or_hostname(endpoint.host.as_str())
+        .tcp_port(endpoint.port)
+        .user(Some(user))
+        .pass(Some(password.text.expose()))
+        .enable_cleartext_plugin(password.cleartext == Cleartext::OverTlsOnly)
+        .ssl_opts(tls_options(endpoint, doing).await?)
+        .tcp_keepalive(Some(endpoint.timeouts.keepalive))
+        .tcp_nodelay(true)
+        .prefer_socket(false)
+        .compression(compression)
+        .max_allowed_packet(Some(PACKET_BYTES_MAX))
+        .wait_timeout(Some(WAIT_TIMEOUT_S))
+        .connect_attribute("program_name", "leeward")
+        .connect_attribute("leeward_purpose", purpose);
+    Ok(builder.into())
+}
+
+async fn tls_options(endpoint: &Endpoint, doing: &str) -> Result<Option<SslOpts>, Fault> {
+    let mut options = SslOpts::default();
+    if let Some(name) = &endpoint.tls.server_name {
+        options = options.with_danger_tls_hostname_override(Some(name.clone()));
+    }
+    match endpoint.tls.mode {
+        TlsMode::Disabled => return Ok(None),
+        TlsMode::Required => return Ok(Some(options.with_danger_accept_invalid_certs(true))),
+        TlsMode::VerifyCa | TlsMode::VerifyIdentity => {}
+    }
+    if let Some(path) = &endpoint.tls.ca_file {
+        let pem = read_ca_file(path, endpoint.side)
+            .await
+            .map_err(|cause| Fault::new(FaultKind::Tls, doing).on(endpoint.side).because(cause))?;
+        options = options.with_root_certs(vec![pem.into()]).with_disable_built_in_roots(true);
+    }
+    Ok(Some(options))
+}
+
+/// Reads the CA file and looks into it, since the driver would take any other file for a certificate.
+async fn read_ca_file(path: &Path, side: Side) -> Result<Vec<u8>, Cause> {
+    let shown = path.display();
+    let bytes = tokio::fs::read(path)
+        .await
+        .map_err(|error| Cause(format!("read the CA file {shown}: {error}; give its path with --{side}-tls-ca")))?;
+    let mut found = 0;
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        certificate.map_err(|error| Cause(format!("read the CA file {shown}: it is damaged ({error})")))?;
+        found += 1;
+    }
+    if found == 0 {
+        return Err(Cause(format!(
+            "read the CA file {shown}: it holds no PEM certificate (-----BEGIN CERTIFICATE-----)"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Applies the settings and learns who answers, in one round trip.
+async fn settle_in(mut session: Session, endpoint: &Endpoint, doing: &str) -> Result<Session, Fault> {
+    // MariaDB runs what stands in its own comments; the version's text can be changed by whoever builds the server.
+    let sql = format!(
+        "{}; SELECT CONNECTION_ID(), VERSION(), 0 /*M! + 1 */",
+        settings::statements(endpoint.side, endpoint.timeouts.read)
+    );
+    let row = session.row(&format!("{doing} and apply the session settings"), &sql).await?;
+    let read = |row: Option<mysql_async::Row>| -> Option<(u64, String, u8, Version)> {
+        let (thread_id, version_text, is_mariadb): (u64, String, u8) = mysql_async::from_row_opt(row?).ok()?;
+        let version = Version::parse(&version_text)?;
+        Some((thread_id, version_text, is_mariadb, version))
+    };
+    let Some((thread_id, version_text, is_mariadb, version)) = read(row) else {
+        let cause = Cause("the server does not say its version as MySQL and MariaDB do".to_owned());
+        return Err(Fault::new(FaultKind::Unexpected, doing).because(cause));
+    };
+    session.thread_id = thread_id;
+    session.version_text = version_text;
+    session.version = version;
+    session.flavor = if is_mariadb == 1 { Flavor::MariaDb } else { Flavor::MySql };
+    Ok(session)
+}
