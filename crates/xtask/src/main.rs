@@ -1,2 +1,53 @@
-//! Skeleton.
-fn main() {}
+//! `cargo x`: everything a developer or the CI runs, one file per subcommand.
+//!
+//! It holds no logic of Leeward's and is not shipped.
+
+mod check;
+mod command;
+mod servers;
+mod tally;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Leeward project.
+#[derive(Parser)]
+#[command(name = "cargo x", bin_name = "cargo x", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Checks formatting, lints and documentation; warnings are errors.
+    Check,
+    /// Runs every test, on every kind of database server that can be had.
+    Test(test::TestArgs),
+    /// Installs the database servers that tests use, or leaves a pair of them running.
+    Servers(servers::ServersArgs),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Check => check::run(),
+        Task::Test(args) => test::run(&args),
+        Task::Servers(args) => servers::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("cargo x: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}
