@@ -22,7 +22,7 @@ mod watchdog;
 
 pub use instance::Server;
 pub use kind::Kind;
-pub use kinds_under_test::{KINDS_VARIABLE, SKIPS_VARIABLE, run_on, under_test};
+pub use kinds_under_test::{KINDS_VARIABLE, SKIPS_VARIABLE, run_on, skip, under_test};
 pub use options::{DataDir, EventScheduler, ServerOptions, Tls};
 pub use pair::{Pair, SOURCE_URL_VARIABLE, TARGET_URL_VARIABLE, pair};
 pub(crate) use ports::free_port;

@@ -1,16 +1,20 @@
 //! The private servers: they start, survive what is done to them, keep what was committed, and
 //! leave nothing behind.
 
+use std::io::BufRead;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use leeward_testkit::each_kind;
 use leeward_testkit::proxy::{Link, Proxy};
 use leeward_testkit::servers::certs::{Authority, Validity};
-use leeward_testkit::servers::{ClientProgram, Kind, Server, ServerOptions, Tls, pair, workspace_root};
+use leeward_testkit::servers::{ClientProgram, DataDir, Kind, Server, ServerOptions, Tls, pair, skip, workspace_root};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, SslOpts};
+
+/// Tells a test program that it was started by itself.
+const CHILD_VARIABLE: &str = "LEEWARD_TESTKIT_CHILD";
 
 async fn number(server: &Server, query: &str) -> Result<u64> {
     let mut conn = server.connect().await?;
@@ -85,12 +89,59 @@ each_kind! {
         Ok(())
     }
 
+    /// A folder that was given stays, and a later server finds its data there.
+    async fn data_in_a_given_folder_outlives_its_server(kind: Kind) -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let options = || ServerOptions {
+            data_dir: DataDir::Kept(folder.path().join("disk")),
+            ..ServerOptions::default()
+        };
+        let server = Server::start(kind, options()).await?;
+        server.exec_script("CREATE DATABASE kept; CREATE TABLE kept.t (id INT PRIMARY KEY);").await?;
+        server.exec_script("INSERT INTO kept.t VALUES (1);").await?;
+        drop(server);
+        let server = Server::start(kind, options()).await?;
+        assert_eq!(number(&server, "SELECT COUNT(*) FROM kept.t").await?, 1);
+        Ok(())
+    }
+
+    /// What `cargo test` leaves behind when it is killed: nothing. The test starts itself again in
+    /// a process of its own and kills that.
+    async fn a_server_ends_with_the_process_that_started_it(kind: Kind) -> Result<()> {
+        if std::env::var_os(CHILD_VARIABLE).is_some() {
+            let server = Server::start(kind, ServerOptions::default()).await?;
+            println!("{CHILD_VARIABLE}={}", server.data_dir()?.display());
+            std::future::pending::<()>().await;
+        }
+        let name = format!("a_server_ends_with_the_process_that_started_it::{}", kind.slug());
+        let mut child = std::process::Command::new(std::env::current_exe()?)
+            .args(["--exact", &name, "--nocapture"])
+            .env(CHILD_VARIABLE, "1")
+            .stdout(std::process::Stdio::piped())
+            .spawn()?;
+        let output = std::io::BufReader::new(child.stdout.take().context("the child's output")?);
+        let data_dir = output
+            .lines()
+            .map_while(|line| line.ok())
+            .find_map(|line| line.split_once(&format!("{CHILD_VARIABLE}=")).map(|(_, path)| PathBuf::from(path)))
+            .context("the child names its server's folder")?;
+        assert!(data_dir.join("sock").exists(), "the server runs");
+        child.kill()?;
+        child.wait()?;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while data_dir.exists() {
+            ensure!(Instant::now() < deadline, "{} is still there", data_dir.display());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     /// A frozen server keeps its connections and answers once it is let go.
     async fn a_paused_server_is_silent_until_it_goes_on(kind: Kind) -> Result<()> {
         let mut server = Server::start(kind, ServerOptions::default()).await?;
         let mut conn = server.connect().await?;
         server.pause()?;
-        let silence = std::time::Duration::from_millis(200);
+        let silence = Duration::from_millis(200);
         let mut answer = Box::pin(conn.query_first::<u64, _>("SELECT 1"));
         ensure!(tokio::time::timeout(silence, &mut answer).await.is_err(), "a frozen server answered");
         server.resume()?;
@@ -151,8 +202,7 @@ each_kind! {
     async fn sakila_loads_where_it_is_found(kind: Kind) -> Result<()> {
         let folder = workspace_root().join("../shared/data/sakila");
         let Ok(schema) = std::fs::read_to_string(folder.join("schema.sql")) else {
-            println!("no sakila beside the project: nothing to load");
-            return Ok(());
+            return skip("sakila_loads_where_it_is_found", kind, "sakila does not lie beside the project");
         };
         let data = std::fs::read_to_string(folder.join("data.sql"))?;
         let server = Server::start(kind, ServerOptions::default()).await?;
@@ -212,8 +262,7 @@ each_kind! {
         if let Err(error) = server.create_limited_database("tight", 16).await {
             let reason = format!("{error:#}");
             ensure!(reason.contains("the right to mount"), "{reason}");
-            println!("not tried: {reason}");
-            return Ok(());
+            return skip("a_limited_database_fills_up_and_can_grow", kind, &reason);
         }
         let mut conn = server.connect().await?;
         conn.query_drop("CREATE TABLE tight.t (id INT AUTO_INCREMENT PRIMARY KEY, b VARBINARY(4000)) ENGINE=InnoDB")
@@ -244,7 +293,7 @@ each_kind! {
     /// The driver through the proxy: a query on an open connection is one round trip.
     async fn a_query_through_the_proxy_is_one_round_trip(kind: Kind) -> Result<()> {
         let server = &pair(kind).await?.source;
-        let delay = std::time::Duration::from_millis(20);
+        let delay = Duration::from_millis(20);
         let proxy = Proxy::start(server.address().await?, Link { delay, bytes_per_s_max: None }).await?;
         let mut conn = Conn::from_url(server.url_through(&proxy, "root", "")).await?;
         let before = proxy.counters().round_trips;

@@ -51,19 +51,25 @@ pub(super) fn mysql_root() -> Result<PathBuf> {
         MYSQL_PACKAGES.join(" and "),
         root.display()
     );
+    unpack_from(&entry, &root)?;
+    Ok(root)
+}
+
+/// Downloads MySQL from the suite that `entry` describes and unpacks it as `root`.
+fn unpack_from(entry: &str, root: &Path) -> Result<()> {
     let parent = root.parent().context("the private root has a parent folder")?;
     fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
     let work = tempfile::Builder::new().prefix("unpack-").tempdir_in(parent)?;
-    let apt = PrivateApt::new(work.path(), &entry)?;
+    let apt = PrivateApt::new(work.path(), entry)?;
     run(apt.command("apt-get").args(["update", "-qq"])).context("read the package lists that carry MySQL")?;
     let packages = apt.dependencies()?;
     let unpacked = apt.unpack(&packages)?;
     // The rename comes last, so a root that exists is complete.
-    fs::rename(&unpacked, &root).context("put MySQL's private root in place").map(|()| root)
+    fs::rename(&unpacked, root).context("put MySQL's private root in place")
 }
 
 /// Returns where MySQL's private root lies, or would lie.
-pub(super) fn mysql_root_path() -> PathBuf {
+fn mysql_root_path() -> PathBuf {
     lock::cache_dir().join("mysql").join("root")
 }
 
@@ -128,6 +134,9 @@ impl PrivateApt {
             "Acquire::Languages=none".to_string(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".to_string(),
             "Acquire::Retries=2".to_string(),
+            "Acquire::Retries::Delay::Maximum=3".to_string(),
+            // Otherwise an update that reached nothing counts as a success.
+            "APT::Update::Error-Mode=any".to_string(),
         ] {
             command.args(["-o", &setting]);
         }
@@ -199,4 +208,21 @@ pub(super) fn tail(text: &str) -> String {
     const LINES_MAX: usize = 15;
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES_MAX)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_out_of_reach_is_named_as_the_reason_and_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("mysql").join("root");
+        // Nothing listens on the port for discarding.
+        let entry = "Types: deb\nURIs: http://127.0.0.1:9/debian\nSuites: sid\nComponents: main\n";
+        let error = unpack_from(entry, &root).expect_err("no mirror");
+        assert!(format!("{error:#}").starts_with("read the package lists that carry MySQL"), "{error:#}");
+        let left = fs::read_dir(folder.path().join("mysql")).expect("the parent").count();
+        assert_eq!(left, 0);
+    }
 }

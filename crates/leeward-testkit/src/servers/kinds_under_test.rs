@@ -47,7 +47,7 @@ where
     F: Future<Output = Result<()>>,
 {
     if let Err(reason) = under_test(kind) {
-        return record_skip(name, kind, &reason);
+        return skip(name, kind, &reason);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -63,7 +63,9 @@ where
     }
 }
 
-fn record_skip(name: &str, kind: Kind, reason: &str) -> Result<()> {
+/// Records that a test, or the rest of it, did not run: on stderr, and for `cargo x test` to count.
+/// A test calls it before it returns early for want of something that the machine lacks.
+pub fn skip(name: &str, kind: Kind, reason: &str) -> Result<()> {
     eprintln!("SKIPPED {name} on {kind}: {reason}");
     let Ok(path) = env::var(SKIPS_VARIABLE) else { return Ok(()) };
     let mut file =
