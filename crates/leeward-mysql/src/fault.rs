@@ -33,10 +33,13 @@ pub fn from_driver(error: Error, side: Side, doing: &str) -> Fault {
     Fault::new(kind, doing).on(side).because(Cause(cause))
 }
 
-/// Puts the user of the connection into a GRANT whose refusal did not name one.
-pub(crate) fn name_user(fault: &mut Fault, user: &str) {
-    if let FaultKind::MissingGrant(grant) = &mut fault.kind {
-        *grant = grant.replace(grants::UNNAMED_ACCOUNT, &format!("'{user}'@'%'"));
+/// Puts the account of the connection, as `CURRENT_USER()` prints it, into the GRANT of a fault.
+pub(crate) fn name_account(fault: &mut Fault, current_user: &str) {
+    if let FaultKind::MissingGrant(grant) = &mut fault.kind
+        && let Some((user, host)) = current_user.rsplit_once('@')
+    {
+        let quoted = |part: &str| format!("'{}'", part.replace('\'', "''"));
+        *grant = grant.replace(grants::UNNAMED_ACCOUNT, &format!("{}@{}", quoted(user), quoted(host)));
     }
 }
 

@@ -65,7 +65,8 @@ pub struct Session {
     /// Set while an answer is awaited or half-read. Found set by the next call, it tells that a future was dropped.
     in_flight: bool,
     side: Side,
-    user: String,
+    /// `CURRENT_USER()`, for the text of a GRANT.
+    account: String,
     flavor: Flavor,
     version: Version,
     version_text: String,
@@ -94,13 +95,13 @@ impl Session {
     }
 
     /// Wraps a connection that has logged in but not yet introduced itself.
-    fn of(conn: Conn, endpoint: &Endpoint, user: String) -> Session {
+    fn of(conn: Conn, endpoint: &Endpoint) -> Session {
         Session {
             thread_id: u64::from(conn.id()),
             conn: Some(conn),
             in_flight: false,
             side: endpoint.side,
-            user,
+            account: String::new(),
             flavor: Flavor::MySql,
             version: Version(0, 0, 0),
             version_text: String::new(),
@@ -138,6 +139,11 @@ impl Session {
     /// Returns the server's version.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// Returns `CURRENT_USER()`: the account, not the host that the connection came from.
+    pub fn account(&self) -> &str {
+        &self.account
     }
 
     /// Returns `VERSION()` as printed.
@@ -353,7 +359,7 @@ impl Session {
         };
         let fatal = error.is_fatal();
         let mut fault = fault::from_driver(error, self.side, doing);
-        fault::name_user(&mut fault, &self.user);
+        fault::name_account(&mut fault, &self.account);
         if fatal || fault::ends_session(&fault.kind) {
             self.abandon();
         } else {

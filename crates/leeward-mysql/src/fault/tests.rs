@@ -76,11 +76,10 @@ fn a_write_on_the_source_is_a_defect_and_not_a_failover() {
 }
 
 #[test]
-fn a_grant_gets_the_connections_user_when_the_server_names_none() {
-    let mut fault =
-        server(1227, "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation");
-    name_user(&mut fault, "lee");
-    assert_eq!(fault.kind, FaultKind::MissingGrant("GRANT PROCESS ON *.* TO 'lee'@'%';".to_owned()));
+fn a_grant_is_for_the_account_and_not_for_where_the_user_came_from() {
+    let mut fault = server(1142, "SELECT command denied to user 'lee'@'10.0.0.7' for table 'orders'");
+    name_account(&mut fault, "o'lee@%");
+    assert_eq!(fault.kind, FaultKind::MissingGrant("GRANT SELECT ON `shop`.`orders` TO 'o''lee'@'%';".to_owned()));
 }
 
 #[test]

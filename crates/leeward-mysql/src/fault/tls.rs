@@ -51,7 +51,8 @@ fn certificate_text(error: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the server's certificate is not valid yet; compare the clocks".to_owned()
         }
-        CertificateError::UnknownIssuer => {
+        // A foreign CA that has the same name as a trusted one shows as a bad signature.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the server's certificate was not issued by a trusted CA; give the file with its CA".to_owned()
         }
         CertificateError::NotValidForName => "the server's certificate is for another name".to_owned(),

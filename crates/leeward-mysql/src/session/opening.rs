@@ -69,7 +69,16 @@ async fn attempt(endpoint: &Endpoint, purpose: &'static str, password: &Password
             Err(Fault::new(FaultKind::TimedOut, &doing).because(cause))
         }
     };
-    connected.map_err(|fault| fault.on(endpoint.side))
+    connected.map_err(|fault| hint_at_tls(fault.on(endpoint.side), endpoint.tls.mode))
+}
+
+/// MariaDB answers 1045 to a plain connection when it insists on TLS, and both do for an account with REQUIRE SSL.
+fn hint_at_tls(mut fault: Fault, mode: TlsMode) -> Fault {
+    if fault.kind == FaultKind::AccessDenied && mode == TlsMode::Disabled {
+        let cause = fault.cause.take().map(|cause| cause.to_string()).unwrap_or_default();
+        fault = fault.because(Cause(format!("{cause}; the connection has no TLS, which the account may require")));
+    }
+    fault
 }
 
 /// Tries the host's addresses in turn until one takes the connection.
@@ -84,10 +93,7 @@ async fn connect(
     let mut last = Fault::new(FaultKind::UnknownHost, doing);
     for address in addresses {
         match connect_to(endpoint, &opts, address, doing).await {
-            Ok(conn) => {
-                let user = opts.user().unwrap_or_default().to_owned();
-                return settle_in(Session::of(conn, endpoint, user), endpoint, doing).await;
-            }
+            Ok(conn) => return settle_in(Session::of(conn, endpoint), endpoint, doing).await,
             // Another address can only help where this one does not answer.
             Err(fault) if fault.kind == FaultKind::Unreachable => last = fault,
             Err(fault) => return Err(fault),
@@ -208,22 +214,20 @@ async fn read_ca_file(path: &Path, side: Side) -> Result<Vec<u8>, Cause> {
 async fn settle_in(mut session: Session, endpoint: &Endpoint, doing: &str) -> Result<Session, Fault> {
     // MariaDB runs what stands in its own comments; the version's text can be changed by whoever builds the server.
     let sql = format!(
-        "{}; SELECT CONNECTION_ID(), VERSION(), 0 /*M! + 1 */",
+        "{}; SELECT CONNECTION_ID(), CURRENT_USER(), VERSION(), 0 /*M! + 1 */",
         settings::statements(endpoint.side, endpoint.timeouts.read)
     );
     let row = session.row(&format!("{doing} and apply the session settings"), &sql).await?;
-    let read = |row: Option<mysql_async::Row>| -> Option<(u64, String, u8, Version)> {
-        let (thread_id, version_text, is_mariadb): (u64, String, u8) = mysql_async::from_row_opt(row?).ok()?;
-        let version = Version::parse(&version_text)?;
-        Some((thread_id, version_text, is_mariadb, version))
-    };
-    let Some((thread_id, version_text, is_mariadb, version)) = read(row) else {
+    let read = row.and_then(|row| mysql_async::from_row_opt::<(u64, String, String, u8)>(row).ok());
+    let understood = read.and_then(|read| Version::parse(&read.2).map(|version| (read, version)));
+    let Some(((thread_id, account, version_text, is_mariadb), version)) = understood else {
         let cause = Cause("the server does not say its version as MySQL and MariaDB do".to_owned());
         return Err(Fault::new(FaultKind::Unexpected, doing).because(cause));
     };
     session.thread_id = thread_id;
-    session.version_text = version_text;
+    session.account = account;
     session.version = version;
+    session.version_text = version_text;
     session.flavor = if is_mariadb == 1 { Flavor::MariaDb } else { Flavor::MySql };
     Ok(session)
 }
