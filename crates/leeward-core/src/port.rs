@@ -158,6 +158,12 @@ pub trait Cut: Send {
     /// Lists the row hashes of one range of a table with a key.
     async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault>;
 
+    /// Lists the row hashes of the rows with these keys; keys that the view does not hold are left out.
+    async fn row_hashes_of(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<Vec<RowHash>, Fault>;
+
+    /// Finds the border `rows` rows after `after`; nothing when the table ends before.
+    async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault>;
+
     /// Fetches the rows with these keys; keys that the cut does not hold are left out.
     async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault>;
 
@@ -428,6 +434,9 @@ pub trait Shape: Send {
     /// Adds the parts of the source's DDL that the table lacks, in one ALTER each for indexes and foreign keys.
     async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault>;
 
+    /// Returns the statements that would make the target's table like the source's. Runs none of them.
+    async fn alteration(&mut self, name: &TableName, source_ddl: &str) -> Result<Vec<String>, Fault>;
+
     /// Creates a view or routine. The definer is kept where the target allows it.
     async fn create_object(&mut self, object: &ObjectFacts) -> Result<DefinerKept, Fault>;
 }
@@ -455,6 +464,9 @@ pub enum DefinerKept {
 pub trait Shapes: Send {
     /// Returns one fingerprint for each table of the databases; equal fingerprints mean equal columns and keys.
     async fn fingerprints(&mut self, schemas: &[String]) -> Result<Vec<(TableName, String)>, Fault>;
+
+    /// Describes these tables anew; those that do not exist are left out.
+    async fn describe(&mut self, tables: &[TableName]) -> Result<Vec<crate::table::Table>, Fault>;
 
     /// Returns `SHOW CREATE TABLE` of these tables; those that do not exist are left out.
     async fn table_ddl(&mut self, tables: &[TableName]) -> Result<Vec<(TableName, String)>, Fault>;

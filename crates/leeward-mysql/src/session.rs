@@ -171,19 +171,19 @@ impl Session {
     ///
     /// # Errors
     /// The first statement that fails; those after it are not executed.
-    pub async fn run(&mut self, doing: &str, sql: &str) -> Result<Outcome, Fault> {
-        self.run_for(doing, sql, Patience::Usual).await
+    pub async fn run(&mut self, doing: &str, sql: impl AsRef<[u8]> + Send) -> Result<Outcome, Fault> {
+        self.run_for(doing, sql.as_ref(), Patience::Usual).await
     }
 
     /// Executes like [`Session::run`] something that may take hours, such as adding an index.
     ///
     /// # Errors
     /// Those of [`Session::run`].
-    pub async fn run_patiently(&mut self, doing: &str, sql: &str) -> Result<Outcome, Fault> {
-        self.run_for(doing, sql, Patience::Long).await
+    pub async fn run_patiently(&mut self, doing: &str, sql: impl AsRef<[u8]> + Send) -> Result<Outcome, Fault> {
+        self.run_for(doing, sql.as_ref(), Patience::Long).await
     }
 
-    async fn run_for(&mut self, doing: &str, sql: &str, patience: Patience) -> Result<Outcome, Fault> {
+    async fn run_for(&mut self, doing: &str, sql: &[u8], patience: Patience) -> Result<Outcome, Fault> {
         let mut rows = self.start(doing, sql, patience).await?;
         while rows.next().await? != RowEvent::EndOfAll {}
         drop(rows);
@@ -194,7 +194,7 @@ impl Session {
     ///
     /// # Errors
     /// `Unexpected` for more than one result set, and those of [`Session::run`].
-    pub async fn rows(&mut self, doing: &str, sql: &str) -> Result<Vec<Row>, Fault> {
+    pub async fn rows(&mut self, doing: &str, sql: impl AsRef<[u8]> + Send) -> Result<Vec<Row>, Fault> {
         let mut sets = self.sets(doing, sql).await?;
         if sets.len() > 1 {
             let cause = Cause(format!("{} result sets came back instead of one", sets.len()));
@@ -207,7 +207,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::rows`].
-    pub async fn row(&mut self, doing: &str, sql: &str) -> Result<Option<Row>, Fault> {
+    pub async fn row(&mut self, doing: &str, sql: impl AsRef<[u8]> + Send) -> Result<Option<Row>, Fault> {
         Ok(self.rows(doing, sql).await?.into_iter().next())
     }
 
@@ -216,8 +216,8 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::run`]; result sets before the error are lost.
-    pub async fn sets(&mut self, doing: &str, sql: &str) -> Result<Vec<Vec<Row>>, Fault> {
-        let mut rows = self.start(doing, sql, Patience::Usual).await?;
+    pub async fn sets(&mut self, doing: &str, sql: impl AsRef<[u8]> + Send) -> Result<Vec<Vec<Row>>, Fault> {
+        let mut rows = self.start(doing, sql.as_ref(), Patience::Usual).await?;
         let mut sets = Vec::new();
         let mut set = Vec::new();
         loop {
@@ -233,11 +233,11 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::run`], as far as the first statement has them.
-    pub async fn stream<'a>(&'a mut self, doing: &str, sql: &str) -> Result<Rows<'a>, Fault> {
-        self.start(doing, sql, Patience::Usual).await
+    pub async fn stream<'a>(&'a mut self, doing: &str, sql: impl AsRef<[u8]> + Send) -> Result<Rows<'a>, Fault> {
+        self.start(doing, sql.as_ref(), Patience::Usual).await
     }
 
-    async fn start<'a>(&'a mut self, doing: &str, sql: &str, patience: Patience) -> Result<Rows<'a>, Fault> {
+    async fn start<'a>(&'a mut self, doing: &str, sql: &[u8], patience: Patience) -> Result<Rows<'a>, Fault> {
         let first_wait = self.limit(patience) + sending(sql.len());
         let conn = self.begin(doing)?;
         let sent = wait(first_wait, conn.query_iter(sql)).await.map(drop);
@@ -295,7 +295,7 @@ impl Session {
     /// Says good-bye and closes, within the close time-out. An open transaction is rolled back by the server.
     pub async fn close(mut self) {
         if self.in_flight {
-            return;
+            return; // The drop closes it at once.
         }
         let Some(conn) = self.conn.take() else { return };
         // There is nothing left to be told: whatever fails, the connection is gone.
@@ -391,7 +391,12 @@ impl Drop for Session {
         if self.in_flight {
             self.abandon();
         }
-        // Otherwise the driver says good-bye in the background.
+        // The driver would just close; without a good-bye the server counts and logs an aborted client.
+        if let Some(conn) = self.conn.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(tokio::time::timeout(self.timeouts.close, conn.disconnect()));
+        }
     }
 }
 

@@ -162,12 +162,55 @@ pub fn push_range(sql: &mut Vec<u8>, key: &[&Column], range: &KeyRange) {
             if both {
                 sql.extend_from_slice(b" AND ");
             }
-            push_bound(sql, key, cells, operator);
+            push_bound(sql, key, cells, (operator, Compared::AsBorder));
             both = true;
         }
     }
     if !both {
         sql.extend_from_slice(b"1=1");
+    }
+}
+
+/// Appends the condition that holds for the rows after a row's own key, whose cells are in wire form, in the order of
+/// [`wire_order`].
+pub fn push_after_wire(sql: &mut Vec<u8>, key: &[&Column], cells: &KeyCells) {
+    push_bound(sql, key, cells, (Bound::After, Compared::AsWire));
+}
+
+/// Returns the expression by which rows are ordered so that [`push_after_wire`] can go on after any of them.
+pub fn wire_order(column: &Column) -> String {
+    Compared::AsWire.expression(column)
+}
+
+/// In which form a key is compared with borders.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Compared {
+    /// Border form: the order of the index.
+    AsBorder,
+    /// Wire form: names by their bytes, since a row holds no ordinal.
+    AsWire,
+}
+
+impl Compared {
+    fn expression(self, column: &Column) -> String {
+        match (self, form(column)) {
+            (Compared::AsWire, Form::Named) => format!("CAST({} AS BINARY)", ident(&column.name)),
+            _ => border(column),
+        }
+    }
+
+    fn push_literal(self, sql: &mut Vec<u8>, column: &Column, cell: &[u8]) {
+        match (self, form(column)) {
+            (Compared::AsWire, Form::Named) => {
+                sql.extend_from_slice(b"_binary");
+                push_quoted(sql, cell);
+            }
+            (Compared::AsWire, Form::Bits) => {
+                let number = cell.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+                sql.extend_from_slice(number.to_string().as_bytes());
+            }
+            _ => push_border_literal(sql, column, cell),
+        }
     }
 }
 
@@ -177,7 +220,7 @@ enum Bound {
     Upto,
 }
 
-fn push_bound(sql: &mut Vec<u8>, key: &[&Column], cells: &KeyCells, bound: Bound) {
+fn push_bound(sql: &mut Vec<u8>, key: &[&Column], cells: &KeyCells, (bound, compared): (Bound, Compared)) {
     sql.push(b'(');
     for last in 0..key.len() {
         if last > 0 {
@@ -188,7 +231,7 @@ fn push_bound(sql: &mut Vec<u8>, key: &[&Column], cells: &KeyCells, bound: Bound
             if at > 0 {
                 sql.extend_from_slice(b" AND ");
             }
-            sql.extend_from_slice(border(column).as_bytes());
+            sql.extend_from_slice(compared.expression(column).as_bytes());
             let whole = last + 1 == key.len();
             sql.extend_from_slice(match (at == last, bound) {
                 (false, _) => b"=".as_slice(),
@@ -196,7 +239,7 @@ fn push_bound(sql: &mut Vec<u8>, key: &[&Column], cells: &KeyCells, bound: Bound
                 (true, Bound::Upto) if whole => b"<=",
                 (true, Bound::Upto) => b"<",
             });
-            push_border_literal(sql, column, cell);
+            compared.push_literal(sql, column, cell);
         }
         sql.push(b')');
     }
@@ -241,12 +284,6 @@ fn identity(column: &Column) -> String {
     }
 }
 
-/// Returns the condition that two aliases of a table agree in their key.
-pub fn same_key(key: &[&Column], left: &str, right: &str) -> String {
-    let same = |column: &&Column| format!("{left}.{0}={right}.{0}", ident(&column.name));
-    key.iter().map(same).collect::<Vec<_>>().join(" AND ")
-}
-
 /// Appends a cell as a value of an INSERT.
 pub fn push_value(sql: &mut Vec<u8>, column: &Column, cell: Option<&[u8]>, flavor: Flavor) {
     let Some(cell) = cell else {
@@ -260,6 +297,14 @@ pub fn push_value(sql: &mut Vec<u8>, column: &Column, cell: Option<&[u8]>, flavo
             sql.extend_from_slice(b" USING utf8mb4)");
         }
         _ => push_quoted(sql, cell),
+    }
+}
+
+/// Returns the placeholder of a cell in a prepared INSERT.
+pub fn placeholder(column: &Column, flavor: Flavor) -> &'static str {
+    match (form(column), flavor) {
+        (Form::Json, Flavor::MySql) => "CONVERT(? USING utf8mb4)",
+        _ => "?",
     }
 }
 

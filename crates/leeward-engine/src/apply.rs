@@ -1,0 +1,168 @@
+//! Writes the rows of a cut into the open target transaction as they arrive, so that memory stays bounded whatever the
+//! cut holds.
+
+use async_trait::async_trait;
+use chrono::NaiveDateTime;
+use leeward_core::fault::{Decision, Fault, FaultKind};
+use leeward_core::port::{Apply, Cut, CutPart, TakePart};
+use leeward_core::row::{KeyCells, RowBatch};
+
+use crate::delta::AppliedRows;
+use crate::lane::TableWork;
+
+/// Rounds of fetching rows that were taken out for a unique value. Each round's rows come from one cut, in which the
+/// index holds, so a chain ends after as many rounds as it has links outside the window.
+const OWED_ROUNDS_MAX: usize = 64;
+
+/// Keys fetched at once when rows are owed or repaired; bounds the batch that is held in memory.
+const FETCH_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Takes a cut's parts in.
+pub struct Applying<'a> {
+    apply: &'a mut dyn Apply,
+    tables: &'a [TableWork],
+    /// For each delta of the request, its table.
+    delta_tables: &'a [usize],
+    /// What came of each delta.
+    pub outcomes: Vec<DeltaOutcome>,
+    /// What came of each border.
+    pub borders: Vec<BorderOutcome>,
+    /// Rows taken out for a unique value, with their table.
+    pub owed: Vec<(usize, KeyCells)>,
+    /// The source's clock in the cut.
+    pub at: Option<NaiveDateTime>,
+    touched: Option<usize>,
+}
+
+/// What came of one delta.
+#[derive(Debug, Default)]
+pub struct DeltaOutcome {
+    /// Rows read, once all have been.
+    pub complete: Option<u64>,
+    /// Rows written.
+    pub applied: u64,
+    /// What the window held.
+    pub window: AppliedRows,
+    /// The last rows, from which reading goes on when the limit was reached.
+    pub last: RowBatch,
+    /// Why the table could not be brought to the cut.
+    pub failed: Option<Fault>,
+}
+
+/// What came of one border.
+#[derive(Debug)]
+pub enum BorderOutcome {
+    /// Not answered.
+    Unknown,
+    /// The range reaches to here, or to the end.
+    At(Option<KeyCells>),
+    /// It could not be found.
+    Failed(Fault),
+}
+
+impl<'a> Applying<'a> {
+    /// Gets ready for as many deltas and borders as were asked for.
+    pub fn new(
+        apply: &'a mut dyn Apply,
+        tables: &'a [TableWork],
+        delta_tables: &'a [usize],
+        borders: usize,
+    ) -> Applying<'a> {
+        Applying {
+            apply,
+            tables,
+            delta_tables,
+            outcomes: delta_tables.iter().map(|_| DeltaOutcome::default()).collect(),
+            borders: (0..borders).map(|_| BorderOutcome::Unknown).collect(),
+            owed: Vec::new(),
+            at: None,
+            touched: None,
+        }
+    }
+
+    async fn rows(&mut self, delta: usize, rows: RowBatch) -> Result<(), Fault> {
+        let at = self.delta_tables[delta];
+        let table = &self.tables[at];
+        let outcome = &mut self.outcomes[delta];
+        if outcome.failed.is_some() {
+            return Ok(());
+        }
+        let fresh = table.applied.fresh(&rows, &table.planned.table.key_positions(), &mut outcome.window);
+        outcome.last = rows;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        if self.touched != Some(delta) {
+            self.apply.savepoint().await?;
+            self.touched = Some(delta);
+        }
+        match self.apply.write(&table.planned, &fresh).await {
+            Ok(owed) => {
+                self.owed.extend(owed.into_iter().map(|key| (at, key)));
+                outcome.applied += fresh.rows() as u64;
+            }
+            Err(fault) => {
+                outcome.failed = Some(table_fault(fault)?);
+                self.apply.undo_to_savepoint().await?;
+                self.owed.retain(|(table, _)| *table != at);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TakePart for Applying<'_> {
+    async fn take(&mut self, part: CutPart) -> Result<(), Fault> {
+        match part {
+            CutPart::Opened { at } => self.at = Some(at),
+            CutPart::Rows { delta, rows } => self.rows(delta, rows).await?,
+            CutPart::Complete { delta, rows } => self.outcomes[delta].complete = Some(rows),
+            CutPart::Failed { delta, fault } => self.outcomes[delta].failed = Some(fault),
+            CutPart::BorderAt { border, upto } => self.borders[border] = BorderOutcome::At(upto),
+            CutPart::BorderFailed { border, fault } => self.borders[border] = BorderOutcome::Failed(fault),
+        }
+        Ok(())
+    }
+}
+
+/// Returns the fault if it concerns one table alone; anything else ends the cycle.
+pub fn table_fault(fault: Fault) -> Result<Fault, Fault> {
+    match fault.decision() {
+        Decision::Quarantine { .. } => Ok(fault),
+        _ => Err(fault),
+    }
+}
+
+/// Looks again at rows that were taken out for a unique value: in the cut they have changed, and are written anew, or
+/// they are gone, and stay out.
+pub async fn settle_owed(
+    cut: &mut dyn Cut,
+    apply: &mut dyn Apply,
+    table: &TableWork,
+    mut owed: Vec<KeyCells>,
+) -> Result<(), Fault> {
+    for _ in 0..OWED_ROUNDS_MAX {
+        if owed.is_empty() {
+            return Ok(());
+        }
+        owed = write_from_cut(cut, apply, table, &owed).await?;
+    }
+    Err(Fault::new(FaultKind::UniqueConflict, "write rows whose unique values changed hands").of(table.planned.name()))
+}
+
+/// Fetches rows by key from the cut and writes them, some at a time. Returns the keys of rows that they displaced.
+pub async fn write_from_cut(
+    cut: &mut dyn Cut,
+    apply: &mut dyn Apply,
+    table: &TableWork,
+    keys: &[KeyCells],
+) -> Result<Vec<KeyCells>, Fault> {
+    let at_once = usize::try_from(FETCH_BYTES / table.planned.row_bytes()).unwrap_or(usize::MAX).clamp(1, 1_000);
+    let mut displaced = Vec::new();
+    for some in keys.chunks(at_once) {
+        let rows = cut.rows(&table.planned, some).await?;
+        displaced.extend(apply.write(&table.planned, &rows).await?);
+    }
+    Ok(displaced)
+}

@@ -1,0 +1,327 @@
+//! One cycle: fence, cut, delta, scrub, apply. Afterwards the target is the cut that was read, or what it was before.
+
+use std::time::Instant;
+
+use chrono::{NaiveDateTime, TimeDelta};
+use leeward_core::class::Strategy;
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
+use leeward_core::mark::Mark;
+use leeward_core::name::Side;
+use leeward_core::plan::FenceMode;
+use leeward_core::port::{CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
+
+use crate::apply::{Applying, DeltaOutcome, settle_owed, table_fault};
+use crate::delta::{self, AppliedRows};
+use crate::lane::{Lane, TableWork};
+use crate::scrub::{self, Bench, Braking, Compared, ScrubPace};
+
+/// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
+const MARK_SAVED_EVERY_S: u64 = 10;
+
+/// What a cycle works with.
+pub struct Hands<'a> {
+    /// The source.
+    pub source: &'a mut dyn Source,
+    /// The target.
+    pub target: &'a mut dyn Target,
+    /// The right to write.
+    pub lease: &'a Lease,
+    /// How much is compared.
+    pub pace: &'a mut ScrubPace,
+    /// Whether the brake is on.
+    pub braking: Braking,
+}
+
+/// What a cycle did.
+#[must_use]
+#[derive(Debug, Clone)]
+pub struct CycleReport {
+    /// Number of the cycle.
+    pub cycle: u64,
+    /// The source's clock in the cut.
+    pub cut_at: NaiveDateTime,
+    /// The lane's state afterwards.
+    pub state: LaneState,
+    /// Rows written by deltas.
+    pub rows_applied: u64,
+    /// Rows compared by the scrub.
+    pub rows_compared: u64,
+    /// Rows repaired or deleted by the scrub.
+    pub rows_repaired: u64,
+    /// What happened, as stored.
+    pub events: Vec<Event>,
+}
+
+/// What will be true of a table once the cycle has been committed.
+struct Next {
+    record: TableRecord,
+    window: Option<AppliedRows>,
+    behind: Option<DeltaStart>,
+    /// Whether the delta took in everything from the mark to the cut. A delta that went on after a row of an earlier
+    /// cut did not: a row stamped before that one may have been committed since.
+    at_cut: bool,
+    write: bool,
+}
+
+/// Runs one cycle and commits it. On an error nothing of it has happened, except after
+/// [`FaultKind::OutcomeUnknown`]: then read the lane's cycle number back.
+pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, Fault> {
+    let now = observe(lane, hands.source).await?;
+    let picks = scrub::pick(lane, hands.pace, now);
+    let mut apply = hands.target.begin(hands.lease).await?;
+    let target_now = apply.now();
+    let began = Instant::now();
+
+    let deltas = delta::deltas(lane);
+    let delta_tables: Vec<usize> = deltas.iter().map(|(at, _)| *at).collect();
+    let limits: Vec<u64> = deltas.iter().map(|(_, delta)| delta.rows_max).collect();
+    let request = CutRequest {
+        deltas: deltas.into_iter().map(|(_, delta)| delta).collect(),
+        borders: scrub::borders(lane, &picks),
+    };
+    let mut applying = Applying::new(apply.as_mut(), &lane.tables, &delta_tables, request.borders.len());
+    let mut cut = hands.source.cut(&request, &mut applying).await?;
+    let Applying { mut outcomes, borders, owed, at, .. } = applying;
+    let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
+
+    for &table in &delta_tables {
+        let keys: Vec<_> = owed.iter().filter(|(of, _)| *of == table).map(|(_, key)| key.clone()).collect();
+        // Without a savepoint of its own this table's rows can no longer be undone alone, so a fault ends the cycle.
+        settle_owed(cut.as_mut(), apply.as_mut(), &lane.tables[table], keys).await?;
+    }
+    let mut next = after_deltas(lane, &delta_tables, &limits, &mut outcomes, at);
+    let comparable = |table: usize| {
+        let delta = delta_tables.iter().position(|&of| of == table);
+        delta.is_none_or(|delta| next[table].at_cut && outcomes[delta].failed.is_none())
+    };
+    let (picks, borders) = keep_comparable(picks, borders, comparable);
+    let mut bench = Bench { lane, cut: cut.as_mut(), apply: apply.as_mut(), at, braking: hands.braking };
+    let compared = scrub::compare(&mut bench, &picks, borders, hands.pace).await?;
+    let rows_compared = compared.iter().map(|one| one.scrub.rows_compared).sum();
+    let rows_repaired = compared.iter().map(|one| one.repaired).sum();
+
+    let mut events = Vec::new();
+    let mut stops = Vec::new();
+    for (delta, &table) in delta_tables.iter().enumerate() {
+        if let Some(fault) = outcomes[delta].failed.take() {
+            stops.push((table, scrub::stop_for(&table_fault(fault)?)));
+        }
+    }
+    take_in(&mut next, compared, at, &mut events, &mut stops);
+    let record = lane_record(lane, &next, &stops, Times { at, target_now, applied_at: target_now + elapsed(began) });
+    if record.state != lane.record.state {
+        events.push(state_event(&record.state));
+    }
+    for (table, (cause, reason, remedy)) in stops {
+        // Quarantine is taken in before the commit: should the commit fail, the next cycle finds the same again.
+        events.push(lane.quarantine(table, cause, &reason, &remedy));
+        next[table].record.state = lane.tables[table].record.state.clone();
+        next[table].write = true;
+    }
+    let written: Vec<&TableRecord> = next.iter().filter(|next| next.write).map(|next| &next.record).collect();
+    apply.record(&record, &written, &events).await?;
+    let (closed, committed) = tokio::join!(cut.close(), apply.commit());
+    committed?;
+    let rows_applied = outcomes.iter().map(|outcome| outcome.applied).sum();
+    adopt(lane, record, next);
+    closed?;
+    Ok(CycleReport {
+        cycle: lane.record.cycle,
+        cut_at: at,
+        state: lane.record.state.clone(),
+        rows_applied,
+        rows_compared,
+        rows_repaired,
+        events,
+    })
+}
+
+/// Looks at the source's threads and returns its clock. A look that was not fresh proves nothing and moves no mark.
+pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
+    let probes = lane.probes();
+    let look = match lane.plan.fence {
+        FenceMode::Proved => Look::Threads,
+        FenceMode::Window { .. } => Look::ClockOnly,
+    };
+    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
+    match source.observe(&tables, look).await? {
+        Some(seen) => {
+            lane.observe(&probes, &seen);
+            Ok(seen.now)
+        }
+        None => Ok(lane.record.cut_at.unwrap_or(NaiveDateTime::MIN)),
+    }
+}
+
+/// Works out what each table's record will be, from what its delta came to.
+fn after_deltas(
+    lane: &Lane,
+    delta_tables: &[usize],
+    limits: &[u64],
+    outcomes: &mut [DeltaOutcome],
+    at: NaiveDateTime,
+) -> Vec<Next> {
+    let unchanged = |table: &TableWork| Next {
+        record: table.record.clone(),
+        window: None,
+        behind: table.behind.clone(),
+        at_cut: !table.has_delta(),
+        // A state that was taken on without a commit of its own is still to be written.
+        write: table.saved.is_none() && !table.is_active(),
+    };
+    let mut next: Vec<Next> = lane.tables.iter().map(unchanged).collect();
+    for (delta, &table) in delta_tables.iter().enumerate() {
+        let (outcome, work) = (&mut outcomes[delta], &lane.tables[table]);
+        let Some(rows) = outcome.complete.filter(|_| outcome.failed.is_none()) else { continue };
+        let next = &mut next[table];
+        next.record.rows_applied += outcome.applied;
+        if rows >= limits[delta] {
+            next.behind = delta::resume_after(work, &outcome.last);
+            next.record.mark = work.record.mark.advanced_to(position(work, next.behind.as_ref()));
+        } else if work.behind.is_some() {
+            next.behind = None;
+        } else {
+            next.at_cut = true;
+            next.record.cut_at = Some(at);
+            next.record.mark = work.record.mark.advanced_to(work.proved);
+        }
+        // While catching up there is no window to speak of: each batch is new.
+        next.window = Some(std::mem::take(&mut outcome.window));
+        let stale = work.saved.is_none_or(|saved| saved.elapsed().as_secs() >= MARK_SAVED_EVERY_S);
+        next.write = stale || outcome.applied > 0;
+    }
+    for (table, next) in lane.tables.iter().zip(&mut next) {
+        // A static table is at the cut by its class; what contradicts it is the scrub's to find.
+        if table.planned.strategy == Strategy::Watch && table.record.state == TableState::Live {
+            next.record.cut_at = Some(at);
+            next.write = table.saved.is_none_or(|saved| saved.elapsed().as_secs() >= MARK_SAVED_EVERY_S);
+        }
+    }
+    next
+}
+
+/// Returns the mark that a position stands for: what lies below it has been read, but is final only as far as proved.
+fn position(table: &TableWork, behind: Option<&DeltaStart>) -> Mark {
+    match (behind, table.proved) {
+        (Some(DeltaStart::AfterId(id)), Mark::Id { settled }) => Mark::Id { settled: settled.min(*id) },
+        (Some(DeltaStart::AfterRow { clock, .. }), Mark::Clock { settled }) => {
+            let clock = std::str::from_utf8(clock).ok();
+            let read = clock.and_then(|text| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok());
+            read.map_or(Mark::None, |read| Mark::Clock { settled: settled.min(read) })
+        }
+        _ => Mark::None,
+    }
+}
+
+/// Drops the picks of tables that do not equal the cut, with their borders.
+fn keep_comparable(
+    picks: Vec<scrub::Pick>,
+    borders: Vec<crate::apply::BorderOutcome>,
+    comparable: impl Fn(usize) -> bool,
+) -> (Vec<scrub::Pick>, Vec<crate::apply::BorderOutcome>) {
+    let (mut kept, mut kept_borders) = (Vec::new(), Vec::new());
+    let mut borders = borders.into_iter();
+    for pick in picks {
+        let border = pick.rows.and_then(|_| borders.next());
+        if comparable(pick.table) {
+            kept_borders.extend(border);
+            kept.push(pick);
+        }
+    }
+    (kept, kept_borders)
+}
+
+/// Takes the scrub's results into the tables' next records.
+fn take_in(
+    next: &mut [Next],
+    compared: Vec<Compared>,
+    at: NaiveDateTime,
+    events: &mut Vec<Event>,
+    stops: &mut Vec<Stop>,
+) {
+    for one in compared {
+        let next = &mut next[one.table];
+        next.write = true;
+        next.record.scrub = one.scrub;
+        for found in one.found {
+            if !next.record.contradictions.contains(&found) {
+                next.record.contradictions.push(found);
+                let name = next.record.name.clone();
+                let text = format!("{name}: {found:?} contradicts its class or clock; plan again to take it into account");
+                events.push(Event { kind: "contradiction".into(), table: Some(name), text });
+            }
+        }
+        events.extend(one.events);
+        if let Some(stop) = one.stop {
+            stops.push((one.table, stop));
+            continue;
+        }
+        if one.pass_ended {
+            next.record.state = TableState::Live;
+            let since = if one.whole { Some(at) } else { next.record.scrub.verified_since };
+            next.record.cut_at = next.record.cut_at.max(since);
+        }
+    }
+}
+
+/// A table that is to be quarantined, and why.
+type Stop = (usize, (leeward_core::lane::QuarantineCause, String, String));
+
+/// The clocks of one cycle.
+struct Times {
+    /// The source's, in the cut.
+    at: NaiveDateTime,
+    /// The target's, just before the cut was opened.
+    target_now: NaiveDateTime,
+    /// The target's, just before the commit.
+    applied_at: NaiveDateTime,
+}
+
+fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> LaneRecord {
+    let stopped = |table: usize| stops.iter().any(|(of, _)| *of == table);
+    let active = |table: &usize| lane.tables[*table].is_active() && !stopped(*table);
+    let live = (0..next.len()).filter(active).all(|table| {
+        next[table].at_cut && next[table].record.state == TableState::Live
+    });
+    LaneRecord {
+        lane: lane.record.lane.clone(),
+        state: if live { LaneState::Live } else { LaneState::CatchingUp },
+        plan_hash: lane.plan.hash.clone(),
+        cycle: lane.record.cycle + 1,
+        cut_at: if live { Some(times.at) } else { lane.record.cut_at },
+        applied_at: Some(times.applied_at),
+        clock_offset_ms: Some((times.target_now - times.at).num_milliseconds()),
+        clock_floor: lane.fence.floor(),
+        holders: lane.fence.holders(),
+    }
+}
+
+fn state_event(state: &LaneState) -> Event {
+    let text = match state {
+        LaneState::Seeding => "rows are being copied".to_owned(),
+        LaneState::CatchingUp => "catching up: tables are not consistent with each other".to_owned(),
+        LaneState::Live => "live: every table equals one cut of the source".to_owned(),
+        LaneState::Blocked { reason, remedy } => format!("blocked: {reason}; {remedy}"),
+    };
+    Event { kind: "lane_state".into(), table: None, text }
+}
+
+fn elapsed(began: Instant) -> TimeDelta {
+    TimeDelta::from_std(began.elapsed()).unwrap_or_default()
+}
+
+/// Takes over what has been committed.
+fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>) {
+    lane.record = record;
+    for (table, next) in lane.tables.iter_mut().zip(next) {
+        table.record = next.record;
+        if let Some(window) = next.window {
+            table.applied = window;
+        }
+        table.behind = if table.is_active() { next.behind } else { None };
+        if next.write {
+            table.saved = Some(Instant::now());
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The window of rows that a cycle reads again, and how rows that the target already holds are skipped.
+
+use std::collections::HashMap;
+
+use leeward_core::port::{Delta, DeltaStart, delta_start};
+use leeward_core::row::RowBatch;
+use sha2::{Digest as _, Sha256};
+
+use crate::lane::{Lane, TableWork};
+
+/// Rows of one table's window that are remembered; 48 bytes each. A larger window is simply applied again, which is
+/// idempotent, so the bound costs work and never correctness.
+const REMEMBERED_MAX: usize = 200_000;
+
+/// Fingerprints of the rows in the last applied window. The next window is a part of that one and of what is new, so
+/// each cycle's fingerprints replace the last's.
+#[derive(Debug, Clone, Default)]
+pub struct AppliedRows {
+    rows: HashMap<u128, u128>,
+}
+
+impl AppliedRows {
+    /// Returns the rows of a batch that are not known to be on the target, and remembers all of them in `next`.
+    pub fn fresh(&self, rows: &RowBatch, key: &[usize], next: &mut AppliedRows) -> RowBatch {
+        rows.filter(|row| {
+            let name = fingerprint(rows, row, key.iter().copied());
+            let content = fingerprint(rows, row, 0..rows.width());
+            if next.rows.len() < REMEMBERED_MAX {
+                next.rows.insert(name, content);
+            }
+            self.rows.get(&name) != Some(&content)
+        })
+    }
+}
+
+/// 128 bits of SHA-256 over cells with their lengths: a skipped row must be the same row, not probably the same.
+fn fingerprint(rows: &RowBatch, row: usize, cells: impl Iterator<Item = usize>) -> u128 {
+    let mut hash = Sha256::new();
+    for at in cells {
+        match rows.cell(row, at) {
+            Some(cell) => {
+                hash.update((cell.len() as u64 + 1).to_le_bytes());
+                hash.update(cell);
+            }
+            None => hash.update(0u64.to_le_bytes()),
+        }
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    u128::from_le_bytes(digest[..16].try_into().expect("16 of 32 bytes"))
+}
+
+/// Returns what to ask the next cut for, with the index of each table.
+pub fn deltas(lane: &Lane) -> Vec<(usize, Delta<'_>)> {
+    let wanted = lane.tables.iter().enumerate().filter(|(_, table)| table.is_active() && table.has_delta());
+    wanted.map(|(at, table)| (at, delta(lane, table))).collect()
+}
+
+fn delta<'a>(lane: &'a Lane, table: &'a TableWork) -> Delta<'a> {
+    let floor = match table.record.mark {
+        leeward_core::mark::Mark::Clock { settled } => lane.fence.floor_below(settled),
+        _ => None,
+    };
+    let from = table.behind.clone().unwrap_or_else(|| delta_start(table.record.mark, floor));
+    Delta { table: &table.planned, from, rows_max: rows_max(lane, table) }
+}
+
+/// Rows of a table that one cycle reads: bounded by rows and, through the estimated row size, by bytes.
+fn rows_max(lane: &Lane, table: &TableWork) -> u64 {
+    let batch = &lane.plan.settings.batch;
+    batch.rows_max.min(batch.bytes_max / table.planned.row_bytes()).max(1)
+}
+
+/// Returns where reading goes on after the last row of a delta that reached its limit.
+pub fn resume_after(table: &TableWork, last: &RowBatch) -> Option<DeltaStart> {
+    let row = last.rows().checked_sub(1)?;
+    let mark = last.cell(row, table.mark_position()?)?;
+    if table.clock_precision().is_some() {
+        let key = last.key(row, &table.planned.table.key_positions());
+        return Some(DeltaStart::AfterRow { clock: mark.to_vec(), key });
+    }
+    std::str::from_utf8(mark).ok()?.parse().ok().map(DeltaStart::AfterId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(cells: &[&str]) -> RowBatch {
+        let mut batch = RowBatch::new(2);
+        cells.iter().for_each(|cell| batch.push_cell(Some(cell.as_bytes())));
+        batch
+    }
+
+    #[test]
+    fn rows_of_the_last_window_are_skipped_unless_they_changed() {
+        let (empty, mut first, mut second) = <(AppliedRows, AppliedRows, AppliedRows)>::default();
+        assert_eq!(empty.fresh(&rows(&["1", "a", "2", "b"]), &[0], &mut first).rows(), 2);
+        let fresh = first.fresh(&rows(&["1", "a", "2", "c", "3", "d"]), &[0], &mut second);
+        assert_eq!(fresh.rows(), 2);
+        assert_eq!(fresh.cell(0, 1), Some(&b"c"[..]));
+        assert_eq!(second.fresh(&rows(&["2", "b"]), &[0], &mut AppliedRows::default()).rows(), 1);
+    }
+}

@@ -1,0 +1,200 @@
+//! A lane in the hands of a process: the plan, the records as last committed, and what is only believed in memory.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use chrono::{NaiveDateTime, TimeDelta};
+use leeward_core::class::Strategy;
+use leeward_core::fence::{Fence, Observation};
+use leeward_core::lane::{LaneRecord, LaneState, QuarantineCause, TableRecord, TableState};
+use leeward_core::mark::{Mark, floor_to_precision};
+use leeward_core::plan::{FenceMode, Plan, PlannedTable};
+use leeward_core::port::{DeltaStart, Event};
+
+use crate::delta::AppliedRows;
+
+/// Settled clocks remembered while the fence is not proved; one a cycle for ten minutes at the default interval.
+const UNPROVED_MAX: usize = 1_200;
+
+/// One lane.
+pub struct Lane {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The lane's record as last committed.
+    pub record: LaneRecord,
+    /// The plan's tables, in its order.
+    pub tables: Vec<TableWork>,
+    /// The barriers.
+    pub fence: Fence,
+    /// Whether this process has seen a barrier retired, so that every mark stored before is proved as well.
+    pub fence_proved: bool,
+    /// Clocks and heads seen while no proof is to be had, oldest first.
+    unproved: VecDeque<(NaiveDateTime, Vec<Option<u64>>)>,
+}
+
+/// One table in the hands of a process.
+pub struct TableWork {
+    /// Its line of the plan.
+    pub planned: PlannedTable,
+    /// Its record as last committed.
+    pub record: TableRecord,
+    /// The mark that is proved, but stored only with the next record.
+    pub proved: Mark,
+    /// Rows of the window that the target already holds.
+    pub applied: AppliedRows,
+    /// Where to go on while catching up; nothing when the last cycle read up to its cut.
+    pub behind: Option<DeltaStart>,
+    /// When the record was last written.
+    pub saved: Option<Instant>,
+}
+
+impl Lane {
+    /// Takes a lane up from its stored plan and records.
+    pub fn new(plan: Plan, record: Option<LaneRecord>, records: Vec<TableRecord>) -> Lane {
+        let record = record.unwrap_or_else(|| LaneRecord {
+            lane: plan.settings.lane.clone(),
+            state: LaneState::Seeding,
+            plan_hash: plan.hash.clone(),
+            cycle: 0,
+            cut_at: None,
+            applied_at: None,
+            clock_offset_ms: None,
+            clock_floor: None,
+            holders: Vec::new(),
+        });
+        let stored = |planned: &PlannedTable| {
+            let found = records.iter().find(|record| record.name == *planned.name()).cloned();
+            found.unwrap_or_else(|| TableRecord::planned(planned.name().clone()))
+        };
+        let tables: Vec<TableWork> =
+            plan.tables.iter().map(|planned| TableWork::new(planned.clone(), stored(planned))).collect();
+        let mut fence = Fence::with_floor(record.clock_floor);
+        for table in &tables {
+            if let Mark::Clock { settled } = table.record.mark {
+                fence.remember_clock(settled);
+            }
+        }
+        Lane { plan, record, tables, fence, fence_proved: false, unproved: VecDeque::new() }
+    }
+
+    /// Returns the indexes of the tables whose highest id an observation must read.
+    pub fn probes(&self) -> Vec<usize> {
+        let appended = |table: &TableWork| table.planned.strategy == Strategy::Append && table.is_active();
+        (0..self.tables.len()).filter(|&at| appended(&self.tables[at])).collect()
+    }
+
+    /// Takes in an observation made with `probes` and moves the proved marks.
+    pub fn observe(&mut self, probes: &[usize], seen: &Observation) {
+        let settled = match &self.plan.fence {
+            FenceMode::Proved => self.fence.observe(seen).map(|settled| (settled.before, settled.heads)),
+            FenceMode::Window { overlap_s, .. } => {
+                let overlap = TimeDelta::seconds(i64::try_from(*overlap_s).unwrap_or(i64::MAX / 1_000));
+                self.settle_by_window(seen, overlap)
+            }
+        };
+        let Some((before, heads)) = settled else { return };
+        self.fence_proved = true;
+        for table in &mut self.tables {
+            if let Some(fsp) = table.clock_precision() {
+                let candidate = Mark::Clock { settled: floor_to_precision(before, fsp) };
+                table.proved = table.proved.advanced_to(candidate);
+            }
+        }
+        for (&at, head) in probes.iter().zip(heads) {
+            let candidate = Mark::Id { settled: head.unwrap_or(0) };
+            self.tables[at].proved = self.tables[at].proved.advanced_to(candidate);
+        }
+    }
+
+    /// Without a proof, what was seen an overlap ago counts as settled.
+    fn settle_by_window(
+        &mut self,
+        seen: &Observation,
+        overlap: TimeDelta,
+    ) -> Option<(NaiveDateTime, Vec<Option<u64>>)> {
+        self.unproved.push_back((seen.now, seen.heads.clone()));
+        if self.unproved.len() > UNPROVED_MAX {
+            self.unproved.remove(1);
+        }
+        let mut settled = None;
+        while self.unproved.front().is_some_and(|(at, _)| *at + overlap <= seen.now) {
+            settled = self.unproved.pop_front();
+        }
+        settled
+    }
+
+    /// Forgets what depends on the set of probed tables, because it has changed.
+    pub fn probes_changed(&mut self) {
+        self.fence.forget();
+        self.unproved.clear();
+    }
+
+    /// Takes a table out until its remedy has been applied. Returns the event to store.
+    pub fn quarantine(&mut self, at: usize, cause: QuarantineCause, reason: &str, remedy: &str) -> Event {
+        let table = &mut self.tables[at];
+        table.record.state =
+            TableState::Quarantined { cause, reason: reason.to_owned(), remedy: remedy.to_owned() };
+        table.saved = None;
+        table.applied = AppliedRows::default();
+        table.behind = None;
+        if table.planned.strategy == Strategy::Append {
+            self.probes_changed();
+        }
+        let name = self.tables[at].planned.name().clone();
+        Event { kind: "quarantine".into(), text: format!("{name}: {reason}; {remedy}"), table: Some(name) }
+    }
+
+    /// Lets a quarantined table back in: it is caught up from its mark and compared whole before it counts as live.
+    pub fn readmit(&mut self, at: usize, planned: PlannedTable) -> Event {
+        let table = &mut self.tables[at];
+        let name = planned.name().clone();
+        let keep = table.planned.mark_column == planned.mark_column && table.planned.strategy == planned.strategy;
+        table.record.mark = if keep { table.record.mark } else { Mark::None };
+        table.proved = table.record.mark;
+        table.planned = planned;
+        table.record.state = TableState::CatchingUp;
+        table.record.scrub = leeward_core::lane::ScrubRecord::default();
+        table.saved = None;
+        self.probes_changed();
+        Event { kind: "readmitted".into(), text: format!("{name} is caught up and compared again"), table: Some(name) }
+    }
+
+    /// Returns whether every table that is not quarantined is live.
+    pub fn all_live(&self) -> bool {
+        self.tables.iter().filter(|table| table.is_active()).all(|table| table.record.state == TableState::Live)
+    }
+
+    /// Returns whether some table could not be read up to the last cut.
+    pub fn is_behind(&self) -> bool {
+        self.tables.iter().any(|table| table.is_active() && table.behind.is_some())
+    }
+}
+
+impl TableWork {
+    fn new(planned: PlannedTable, record: TableRecord) -> TableWork {
+        let proved = record.mark;
+        TableWork { planned, record, proved, applied: AppliedRows::default(), behind: None, saved: None }
+    }
+
+    /// Returns whether cycles read and write the table.
+    pub fn is_active(&self) -> bool {
+        matches!(self.record.state, TableState::CatchingUp | TableState::Live)
+    }
+
+    /// Returns whether the strategy reads a delta.
+    pub fn has_delta(&self) -> bool {
+        matches!(self.planned.strategy, Strategy::Append | Strategy::Merge)
+    }
+
+    /// Returns the fractional digits of the clock column of a merged table.
+    pub fn clock_precision(&self) -> Option<u8> {
+        let column = self.planned.mark_column.as_deref().filter(|_| self.planned.strategy == Strategy::Merge)?;
+        self.planned.table.column(column).map(|column| column.fsp)
+    }
+
+    /// Returns where the mark column stands in a row.
+    pub fn mark_position(&self) -> Option<usize> {
+        let mark = self.planned.mark_column.as_deref()?;
+        self.planned.table.wire_columns().iter().position(|column| column.name.eq_ignore_ascii_case(mark))
+    }
+}

@@ -1,0 +1,120 @@
+//! Getting the lease and keeping it while long work is under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::name::Side;
+use leeward_core::port::{Control, Lease, LeaseAnswer, Servers};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// How often a process that waits for the lease asks for it.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Who asks, and for how long the lease is to hold without renewal.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Host, process and a number of its own, so that people can find it.
+    pub holder: String,
+    /// Seconds without renewal after which another may take over.
+    pub ttl_s: u64,
+}
+
+/// Waits until the lease is ours. Two processes started together: one works, one waits here.
+pub async fn acquire(
+    control: &mut dyn Control,
+    lane: &str,
+    claim: &Claim,
+    stop: &CancellationToken,
+) -> Result<Lease, Fault> {
+    let mut told = String::new();
+    loop {
+        match control.acquire(lane, &claim.holder, claim.ttl_s).await? {
+            LeaseAnswer::Granted(lease) => {
+                info!(lane, epoch = lease.epoch, "lease taken");
+                return Ok(lease);
+            }
+            LeaseAnswer::Promoted => {
+                let why = "the target has been promoted: it serves the application, and no Leeward may write it";
+                return Err(Fault::new(FaultKind::Refused(why.into()), "ask for the lease").on(Side::Target));
+            }
+            LeaseAnswer::HeldBy { holder, lapses_in_s } => {
+                if told != holder {
+                    info!(lane, holder, lapses_in_s, "another Leeward holds the lease; waiting for it");
+                    told = holder;
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ASK_EVERY) => {}
+            () = stop.cancelled() => return Err(Fault::new(FaultKind::Stopped, "wait for the lease")),
+        }
+    }
+}
+
+/// Keeps a lease alive over a connection of its own until it is dropped.
+pub struct Heartbeat {
+    ended: CancellationToken,
+    lost: CancellationToken,
+}
+
+impl Heartbeat {
+    /// Starts to renew the lease three times in its time-to-live.
+    pub fn start(servers: Arc<dyn Servers>, lease: Lease, ttl_s: u64) -> Heartbeat {
+        let (ended, lost) = (CancellationToken::new(), CancellationToken::new());
+        let beat = Duration::from_millis(ttl_s * 1_000 / 3).max(Duration::from_millis(200));
+        tokio::spawn(keep(servers, lease, beat, (ended.clone(), lost.clone())));
+        Heartbeat { ended, lost }
+    }
+
+    /// Returns a token that is cancelled when the lease turns out to be another's.
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+async fn keep(
+    servers: Arc<dyn Servers>,
+    lease: Lease,
+    beat: Duration,
+    (ended, lost): (CancellationToken, CancellationToken),
+) {
+    let mut control = None;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(beat) => {}
+            () = ended.cancelled() => return,
+        }
+        match renew(servers.as_ref(), &mut control, &lease).await {
+            Ok(()) => {}
+            Err(fault) if fault.kind == FaultKind::LeaseLost => {
+                warn!(lane = lease.lane, "the lease was taken over");
+                lost.cancel();
+                return;
+            }
+            // The target is away; when it is back the next beat tells whose the lease is.
+            Err(_) => control = None,
+        }
+    }
+}
+
+async fn renew(
+    servers: &dyn Servers,
+    control: &mut Option<Box<dyn Control>>,
+    lease: &Lease,
+) -> Result<(), Fault> {
+    if control.is_none() {
+        *control = Some(servers.control().await?);
+    }
+    match control {
+        Some(control) => control.renew(lease).await,
+        None => Ok(()),
+    }
+}

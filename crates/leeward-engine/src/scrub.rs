@@ -1,0 +1,409 @@
+//! The scrub: a rolling comparison inside the cycle. The source is digested in the cut, the target inside the apply
+//! transaction after the delta was written, so a difference is never lag: it is a deleted row, a change behind the
+//! clock, or damage. It is narrowed to rows, which are fetched from the same cut and repaired in the same transaction.
+
+use std::time::{Duration, Instant};
+
+use chrono::{NaiveDateTime, TimeDelta};
+use leeward_core::class::Strategy;
+use leeward_core::digest::{Difference, Digest};
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::lane::{QuarantineCause, ScrubRecord, TableState};
+use leeward_core::policy::OnContradiction;
+use leeward_core::port::{Apply, Border, Cut, Event, Range};
+use leeward_core::row::{KeyCells, KeyRange};
+use leeward_core::scrub::contradictions;
+
+use crate::apply::{BorderOutcome, settle_owed, table_fault, write_from_cut};
+use crate::lane::{Lane, TableWork};
+
+/// Rows of one range at most. A differing range lists its row hashes on both sides, about 100 bytes a row in memory.
+const RANGE_ROWS_MAX: u64 = 50_000;
+
+/// Ranges compared in one cycle; each belongs to another table.
+const RANGES_MAX: usize = 64;
+
+/// How much one cycle compares.
+#[derive(Debug, Clone)]
+pub struct ScrubPace {
+    /// Rows that one cycle compares, over all tables.
+    rows: u64,
+    mode: PaceMode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PaceMode {
+    /// Held to a share of the source's time.
+    Budget(Duration),
+    /// As fast as it goes, until every table has been compared whole.
+    Full,
+}
+
+impl ScrubPace {
+    /// Keeps the source's time for comparing below `source_share` of the cycle interval.
+    pub fn budget(chunk_rows: u64, source_share: f64, interval: Duration) -> ScrubPace {
+        ScrubPace { rows: chunk_rows, mode: PaceMode::Budget(interval.mul_f64(source_share.clamp(0.0, 1.0))) }
+    }
+
+    /// Compares as fast as it goes: the end of a seed, or a repair that was asked for.
+    pub fn full() -> ScrubPace {
+        ScrubPace { rows: RANGE_ROWS_MAX * 4, mode: PaceMode::Full }
+    }
+
+    /// Learns from how long the last comparison took.
+    fn learn(&mut self, took: Duration) {
+        let PaceMode::Budget(budget) = self.mode else { return };
+        self.rows = if took > budget { self.rows / 2 } else { self.rows + self.rows / 4 };
+        self.rows = self.rows.clamp(500, RANGE_ROWS_MAX * 4);
+    }
+}
+
+/// Whether the brake stops repairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Braking {
+    /// Past the policy's limit a person must agree.
+    On,
+    /// The copy is new, or a person asked for the repair.
+    Off,
+}
+
+/// A range chosen for this cycle.
+#[derive(Debug, Clone)]
+pub struct Pick {
+    /// The table.
+    pub table: usize,
+    /// Where the range starts.
+    pub after: Option<KeyCells>,
+    /// How many rows it should hold; nothing for a table without a key, which is compared whole.
+    pub rows: Option<u64>,
+}
+
+/// What the comparison of one table came to.
+pub struct Compared {
+    /// The table.
+    pub table: usize,
+    /// Its scrub record after this cycle.
+    pub scrub: ScrubRecord,
+    /// Whether a pass over the whole table ended.
+    pub pass_ended: bool,
+    /// Whether that pass was this one range, so that the whole table equals this cut.
+    pub whole: bool,
+    /// What was found against the table's class.
+    pub found: Vec<leeward_core::mark::Contradiction>,
+    /// Why the table is taken out, if it is.
+    pub stop: Option<(QuarantineCause, String, String)>,
+    /// What to store.
+    pub events: Vec<Event>,
+    /// Rows repaired or deleted.
+    pub repaired: u64,
+}
+
+/// Chooses the ranges of this cycle: running passes first, then tables whose turn has come, longest unverified first.
+pub fn pick(lane: &Lane, pace: &ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
+    if !lane.fence_proved {
+        return Vec::new();
+    }
+    let due = |at: &usize| lane.tables[*at].is_active() && is_due(lane, &lane.tables[*at], pace, now);
+    let mut due: Vec<usize> = (0..lane.tables.len()).filter(due).collect();
+    due.sort_by_key(|&at| {
+        let scrub = &lane.tables[at].record.scrub;
+        (scrub.pass_began.is_none(), scrub.verified_since)
+    });
+    let mut left = pace.rows;
+    let mut picks = Vec::new();
+    for at in due.into_iter().take(RANGES_MAX) {
+        if left == 0 {
+            break;
+        }
+        let table = &lane.tables[at];
+        let rows = left.min(RANGE_ROWS_MAX);
+        left = left.saturating_sub(rows.min(table.planned.rows_estimate.max(1)));
+        let after = table.record.scrub.after.as_ref().and_then(|cells| unhex(cells));
+        picks.push(Pick { table: at, after, rows: table.planned.has_key().then_some(rows) });
+    }
+    picks
+}
+
+fn is_due(lane: &Lane, table: &TableWork, pace: &ScrubPace, now: NaiveDateTime) -> bool {
+    let scrub = &table.record.scrub;
+    let Some(ended) = scrub.pass_ended.filter(|_| scrub.pass_began.is_none()) else { return true };
+    if pace.mode == PaceMode::Full {
+        return table.record.state != TableState::Live;
+    }
+    let settings = &lane.plan.settings.scrub;
+    let interval_s = match table.planned.strategy {
+        Strategy::Reconcile => settings.reconcile_interval_s,
+        _ => settings.pass_interval_s,
+    };
+    now - ended >= TimeDelta::seconds(i64::try_from(interval_s).unwrap_or(i64::MAX / 1_000))
+}
+
+/// Returns what to ask the cut for. Tables without a key need no border.
+pub fn borders<'a>(lane: &'a Lane, picks: &[Pick]) -> Vec<Border<'a>> {
+    let keyed = picks.iter().filter_map(|pick| pick.rows.map(|rows| (pick, rows)));
+    keyed
+        .map(|(pick, rows)| Border { table: &lane.tables[pick.table].planned, after: pick.after.clone(), rows })
+        .collect()
+}
+
+/// What a comparison works on.
+pub struct Bench<'a> {
+    /// The lane as last committed.
+    pub lane: &'a Lane,
+    /// The open cut.
+    pub cut: &'a mut dyn Cut,
+    /// The open target transaction.
+    pub apply: &'a mut dyn Apply,
+    /// The source's clock in the cut.
+    pub at: NaiveDateTime,
+    /// Whether the brake is on.
+    pub braking: Braking,
+}
+
+/// Compares the picked ranges and repairs what differs. `borders` answers the keyed picks in order.
+pub async fn compare(
+    bench: &mut Bench<'_>,
+    picks: &[Pick],
+    borders: Vec<BorderOutcome>,
+    pace: &mut ScrubPace,
+) -> Result<Vec<Compared>, Fault> {
+    let (mut ranges, mut compared) = (Vec::new(), Vec::new());
+    let mut borders = borders.into_iter();
+    for pick in picks {
+        let planned = &bench.lane.tables[pick.table].planned;
+        let border = if pick.rows.is_some() { borders.next() } else { Some(BorderOutcome::At(None)) };
+        match border {
+            Some(BorderOutcome::At(upto)) => {
+                let keys = KeyRange { after: pick.after.clone(), upto };
+                ranges.push((pick.table, Range { table: planned, keys }));
+            }
+            Some(BorderOutcome::Failed(fault)) => compared.push(Compared::failed(bench.lane, pick.table, &fault)),
+            Some(BorderOutcome::Unknown) | None => {}
+        }
+    }
+    if ranges.is_empty() {
+        return Ok(compared);
+    }
+    let asked: Vec<Range<'_>> = ranges.iter().map(|(_, range)| range.clone()).collect();
+    let began = Instant::now();
+    let (source, target) = tokio::join!(bench.cut.digests(&asked), bench.apply.digests(&asked));
+    pace.learn(began.elapsed());
+    for ((table, range), digests) in ranges.into_iter().zip(source?.into_iter().zip(target?)) {
+        let result = match digests {
+            (Ok(source), Ok(target)) => compare_range(bench, table, &range, (source, target)).await?,
+            (Err(fault), _) | (_, Err(fault)) => Compared::failed(bench.lane, table, &fault),
+        };
+        compared.push(result);
+    }
+    Ok(compared)
+}
+
+async fn compare_range(
+    bench: &mut Bench<'_>,
+    table: usize,
+    range: &Range<'_>,
+    (source, target): (Digest, Digest),
+) -> Result<Compared, Fault> {
+    let mut compared = Compared::begun(bench.lane, table, bench.at);
+    compared.scrub.rows_compared += source.rows;
+    if source != target {
+        bench.apply.savepoint().await?;
+        match repair(bench, range, (&source, &target), &mut compared).await {
+            Ok(()) => {}
+            Err(fault) => {
+                let fault = table_fault(fault)?;
+                compared = Compared::failed(bench.lane, table, &fault);
+            }
+        }
+        if compared.stop.is_some() {
+            bench.apply.undo_to_savepoint().await?;
+            return Ok(compared);
+        }
+    }
+    compared.advance(&range.keys, bench.at);
+    Ok(compared)
+}
+
+/// Makes the target's range equal to the cut's, and proves it.
+async fn repair(
+    bench: &mut Bench<'_>,
+    range: &Range<'_>,
+    (source, target): (&Digest, &Digest),
+    compared: &mut Compared,
+) -> Result<(), Fault> {
+    let limit = compared.limit(bench);
+    let surplus = target.rows.saturating_sub(source.rows);
+    // Known from the counts alone, before any list is made.
+    if surplus > limit {
+        return compared.brake(bench.lane, surplus, limit);
+    }
+    if !range.table.has_key() {
+        rewrite(bench, range, (source, target), compared, limit).await?;
+    } else {
+        let (there, here) = tokio::join!(bench.cut.row_hashes(range), bench.apply.row_hashes(range));
+        let found = Difference::between(&there?, &here?);
+        let touched = (found.changed.len() + found.extra.len()) as u64;
+        if touched > limit {
+            return compared.brake(bench.lane, touched, limit);
+        }
+        if found.is_empty() {
+            return Err(Fault::new(FaultKind::RowsRefused, "find the rows that differ").of(range.table.name()));
+        }
+        compared.note(bench.lane, &found);
+        if compared.stop.is_some() {
+            return Ok(());
+        }
+        mend(bench, range, compared.table, &found).await?;
+    }
+    let healed = bench.apply.digests(std::slice::from_ref(range)).await?;
+    match healed.into_iter().next() {
+        Some(Ok(healed)) if healed == *source => Ok(()),
+        Some(Err(fault)) => Err(fault),
+        _ => Err(Fault::new(FaultKind::RowsRefused, "compare repaired rows again").of(range.table.name())),
+    }
+}
+
+async fn mend(bench: &mut Bench<'_>, range: &Range<'_>, table: usize, found: &Difference) -> Result<(), Fault> {
+    let table = &bench.lane.tables[table];
+    bench.apply.delete(range.table, &found.extra).await?;
+    let wanted: Vec<KeyCells> = found.missing.iter().chain(&found.changed).cloned().collect();
+    // A row whose key differs from its old one only in case is gone from the wanted keys' sight otherwise (T9).
+    let owed = write_from_cut(bench.cut, bench.apply, table, &wanted).await?;
+    settle_owed(bench.cut, bench.apply, table, owed).await
+}
+
+/// Replaces a small table without a key: its rows cannot be told apart, so neither can the differing ones.
+async fn rewrite(
+    bench: &mut Bench<'_>,
+    range: &Range<'_>,
+    (source, target): (&Digest, &Digest),
+    compared: &mut Compared,
+    limit: u64,
+) -> Result<(), Fault> {
+    let touched = target.rows.saturating_sub(source.rows);
+    if touched > limit {
+        return compared.brake(bench.lane, touched, limit);
+    }
+    // The planner admitted it by size; twice its limit leaves room to grow until the next plan.
+    let rows = bench.cut.all_rows(range.table, RANGE_ROWS_MAX * 2).await?;
+    bench.apply.clear(range.table).await?;
+    bench.apply.write(range.table, &rows).await?;
+    compared.repaired += source.rows.abs_diff(target.rows).max(1);
+    compared.scrub.rows_repaired += compared.repaired;
+    Ok(())
+}
+
+impl Compared {
+    fn begun(lane: &Lane, table: usize, at: NaiveDateTime) -> Compared {
+        let mut scrub = lane.tables[table].record.scrub.clone();
+        if scrub.pass_began.is_none() {
+            scrub.pass_began = Some(at);
+            scrub.after = None;
+            (scrub.rows_compared, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0);
+        }
+        Compared {
+            table,
+            scrub,
+            pass_ended: false,
+            whole: false,
+            found: Vec::new(),
+            stop: None,
+            events: Vec::new(),
+            repaired: 0,
+        }
+    }
+
+    fn failed(lane: &Lane, table: usize, fault: &Fault) -> Compared {
+        let mut compared = Compared::begun(lane, table, NaiveDateTime::MAX);
+        compared.scrub = lane.tables[table].record.scrub.clone();
+        compared.stop = Some(stop_for(fault));
+        compared
+    }
+
+    /// Returns how many more rows this pass may overwrite or delete.
+    fn limit(&self, bench: &Bench<'_>) -> u64 {
+        if bench.braking == Braking::Off {
+            return u64::MAX;
+        }
+        let rows = bench.lane.tables[self.table].planned.rows_estimate;
+        let spent = self.scrub.rows_repaired + self.scrub.rows_deleted;
+        bench.lane.plan.settings.brake.limit(rows).saturating_sub(spent)
+    }
+
+    fn brake(&mut self, lane: &Lane, rows: u64, limit: u64) -> Result<(), Fault> {
+        let name = lane.tables[self.table].planned.name();
+        self.stop = Some((
+            QuarantineCause::Brake,
+            format!("a comparison would overwrite or delete {rows} rows of {name}; the brake allows {limit}"),
+            format!("check what happened to {name} on the source; if it is right, run `leeward verify --repair --tables {name}`"),
+        ));
+        Ok(())
+    }
+
+    fn note(&mut self, lane: &Lane, found: &Difference) {
+        let table = &lane.tables[self.table];
+        let name = table.planned.name();
+        self.found = contradictions(table.planned.strategy, found);
+        self.scrub.rows_repaired += found.changed.len() as u64;
+        self.scrub.rows_deleted += found.extra.len() as u64;
+        self.repaired += found.rows() as u64;
+        let text = format!(
+            "{name}: {} rows added, {} rewritten, {} deleted to equal the source",
+            found.missing.len(),
+            found.changed.len(),
+            found.extra.len()
+        );
+        self.events.push(Event { kind: "repair".into(), table: Some(name.clone()), text });
+        let verified = table.record.state == TableState::Live;
+        let ask = lane.plan.settings.on_contradiction == OnContradiction::Quarantine;
+        if verified && ask && !self.found.is_empty() {
+            self.stop = Some((
+                QuarantineCause::ClassContradicted,
+                format!("rows of {name} changed in a way that its class {} rules out", table.planned.class),
+                format!("run `leeward plan` again, which takes this into account, then `leeward verify --repair --tables {name}`"),
+            ));
+        }
+        if !verified {
+            // Before the first whole pass, differences are rows that moved while the table was copied.
+            self.found.clear();
+        }
+    }
+
+    /// Moves the pass past a range that is equal now.
+    fn advance(&mut self, keys: &KeyRange, at: NaiveDateTime) {
+        let Some(upto) = &keys.upto else {
+            self.pass_ended = true;
+            self.whole = keys.after.is_none();
+            self.scrub.verified_since = self.scrub.pass_began.take();
+            self.scrub.pass_ended = Some(at);
+            self.scrub.last_pass_differences = self.scrub.rows_repaired + self.scrub.rows_deleted;
+            self.scrub.after = None;
+            return;
+        };
+        self.scrub.after = Some(hex(upto));
+    }
+}
+
+/// Returns how a table is quarantined for a fault.
+pub fn stop_for(fault: &Fault) -> (QuarantineCause, String, String) {
+    let cause = match fault.kind {
+        FaultKind::TableMissing => QuarantineCause::Dropped,
+        FaultKind::TableChanged => QuarantineCause::DefinitionDrift,
+        _ => QuarantineCause::Refused,
+    };
+    let remedy = match fault.decision() {
+        leeward_core::fault::Decision::Quarantine { remedy } => remedy,
+        _ => "see the log".to_owned(),
+    };
+    (cause, fault.to_string(), remedy)
+}
+
+fn hex(key: &KeyCells) -> Vec<String> {
+    key.0.iter().map(|cell| cell.iter().map(|byte| format!("{byte:02x}")).collect()).collect()
+}
+
+fn unhex(cells: &[String]) -> Option<KeyCells> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let cell = |cell: &String| cell.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
+    cells.iter().map(cell).collect::<Option<Vec<_>>>().map(KeyCells)
+}

@@ -1,0 +1,465 @@
+//! The seed: definitions first, marks noted before the first read, rows in parallel chunks, indexes and foreign keys after
+//! them, and one comparison of every row at the end. Kill it at any moment and run it again: it goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leeward_core::class::Strategy;
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::fence::Observation;
+use leeward_core::lane::{LaneState, TableRecord, TableState};
+use leeward_core::mark::{Mark, floor_to_precision};
+use leeward_core::name::{Side, TableName};
+use leeward_core::plan::{FenceMode, Plan, PlannedTable};
+use leeward_core::port::{Control, DefinerKept, Event, Lease, Look, Servers, Shape, TablePart};
+use leeward_core::survey::{ObjectFacts, ObjectKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::copy::{self, Copy};
+use crate::cycle::{self, Hands};
+use crate::lane::Lane;
+use crate::lease::{self, Claim, Heartbeat};
+use crate::progress::{Progress, Tell};
+use crate::scrub::{Braking, ScrubPace};
+use crate::sync;
+
+/// How often a look that was not fresh is repeated before the first read, and the wait in between, which is longer than
+/// InnoDB's cache of `INNODB_TRX` holds (100 ms).
+const LOOKS_MAX: u32 = 50;
+const LOOK_WAIT: Duration = Duration::from_millis(120);
+
+/// Wait between the cycles of the closing comparison while a transaction on the source holds the fence.
+const FENCE_WAIT: Duration = Duration::from_millis(250);
+
+/// How often a fault that passes by itself is put up with in the closing comparison.
+const CYCLE_TRIES_MAX: u32 = 100;
+
+/// What to do with tables that are on the target and were not put there by Leeward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Refuse before anything is changed.
+    Refuse,
+    /// Compare and repair them instead of copying.
+    Adopt,
+}
+
+/// How a seed is run.
+#[derive(Debug, Clone)]
+pub struct SeedOptions {
+    /// Who runs it.
+    pub claim: Claim,
+    /// Tables already there.
+    pub found: Found,
+    /// Chunks copied at once, over the policy's number.
+    pub parallel: Option<usize>,
+}
+
+/// What a seed did.
+#[must_use]
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct SeedReport {
+    /// Tables on the target now.
+    pub tables: usize,
+    /// Rows copied by this run.
+    pub rows: u64,
+    /// Bytes copied by this run.
+    pub bytes: u64,
+    /// Rows that the closing comparison added, rewrote or deleted.
+    pub rows_repaired: u64,
+    /// Rows compared by it.
+    pub rows_compared: u64,
+    /// Tables left for a person: name, reason, remedy.
+    pub quarantined: Vec<(String, String, String)>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// A seed under way.
+struct Seed<'a> {
+    servers: &'a Arc<dyn Servers>,
+    options: &'a SeedOptions,
+    tell: &'a dyn Tell,
+    stop: &'a CancellationToken,
+    lease: Lease,
+    lane: Lane,
+    report: SeedReport,
+}
+
+/// Seeds the target by a plan.
+pub async fn run(
+    servers: &Arc<dyn Servers>,
+    (plan, objects): (Plan, &[ObjectFacts]),
+    options: &SeedOptions,
+    tell: &dyn Tell,
+    stop: &CancellationToken,
+) -> Result<SeedReport, Fault> {
+    let mut shape = servers.shape().await?;
+    let mut control = servers.control().await?;
+    let existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
+    control.migrate().await?;
+    let lease = lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?;
+    let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
+    let work = async {
+        let lane = take_up(control.as_mut(), plan, objects).await?;
+        let mut seed = Seed { servers, options, tell, stop, lease: lease.clone(), lane, report: SeedReport::default() };
+        seed.run(control.as_mut(), shape.as_mut(), (&existing, objects)).await?;
+        Ok(seed.report)
+    };
+    let report = tokio::select! {
+        report = work => report,
+        () = heartbeat.lost().cancelled() => Err(Fault::new(FaultKind::LeaseLost, "seed").on(Side::Target)),
+    };
+    drop(heartbeat);
+    if let Ok(mut control) = servers.control().await {
+        let _ = control.release(&lease).await;
+    }
+    report
+}
+
+/// Returns the planned tables that are on the target already and not Leeward's, or refuses, before anything is changed.
+async fn refuse_foreign_tables(
+    shape: &mut dyn Shape,
+    control: &mut dyn Control,
+    plan: &Plan,
+    found: Found,
+) -> Result<Vec<TableName>, Fault> {
+    let names: Vec<TableName> = plan.tables.iter().map(|table| table.name().clone()).collect();
+    let existing = shape.existing(&names).await?;
+    let ours: Vec<TableName> = if control.exists().await? {
+        let records = control.tables(&plan.settings.lane).await?;
+        records.into_iter().filter(|record| record.state != TableState::Planned).map(|record| record.name).collect()
+    } else {
+        Vec::new()
+    };
+    let foreign: Vec<TableName> = existing.into_iter().filter(|name| !ours.contains(name)).collect();
+    if foreign.is_empty() || found == Found::Adopt {
+        return Ok(foreign);
+    }
+    let shown: Vec<String> = foreign.iter().take(10).map(ToString::to_string).collect();
+    let more = foreign.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let why = format!(
+        "the target already holds {} table(s) that Leeward did not put there: {}{more}. Nothing was changed. Point \
+         Leeward at an empty target, drop them, or run `leeward seed --adopt` to compare and repair them instead",
+        foreign.len(),
+        shown.join(", ")
+    );
+    Err(Fault::new(FaultKind::Refused(why), "seed").on(Side::Target))
+}
+
+/// Stores the plan, unless an earlier run with the same one is to go on.
+async fn take_up(control: &mut dyn Control, plan: Plan, objects: &[ObjectFacts]) -> Result<Lane, Fault> {
+    let name = plan.settings.lane.clone();
+    let stored = control.plan(&name).await?;
+    if stored.is_none_or(|stored| stored.hash != plan.hash) {
+        control.store_plan(&plan).await?;
+    }
+    control.store_objects(objects).await?;
+    let record = control.lane(&name).await?;
+    let tables = control.tables(&name).await?;
+    Ok(Lane::new(plan, record, tables))
+}
+
+impl Seed<'_> {
+    async fn run(
+        &mut self,
+        control: &mut dyn Control,
+        shape: &mut dyn Shape,
+        (existing, objects): (&[TableName], &[ObjectFacts]),
+    ) -> Result<(), Fault> {
+        self.note_marks(control, existing).await?;
+        let ddl = self.create_tables(shape).await?;
+        self.copy_rows(control).await?;
+        self.finish_tables(&ddl, TablePart::Indexes, "building secondary indexes").await?;
+        self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?;
+        self.close_the_gap(control).await?;
+        self.create_objects(shape, objects).await;
+        self.report.tables = self.lane.tables.iter().filter(|table| table.is_active()).count();
+        for table in &self.lane.tables {
+            if let TableState::Quarantined { reason, remedy, .. } = &table.record.state {
+                let name = table.planned.name().to_string();
+                self.report.quarantined.push((name, reason.clone(), remedy.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn phase(&self, text: &str) {
+        self.tell.tell(Progress::Phase(text.to_owned()));
+    }
+
+    /// Notes, before the first read, from where deltas will go on. The mark is proved only when a barrier drawn then has
+    /// been retired, which the closing comparison waits for: it looks at every row in cuts opened after that.
+    async fn note_marks(&mut self, control: &mut dyn Control, existing: &[TableName]) -> Result<(), Fault> {
+        let fresh: Vec<usize> =
+            (0..self.lane.tables.len()).filter(|&at| self.lane.tables[at].record.state == TableState::Planned).collect();
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        self.phase("noting where the copy starts");
+        let appended = |at: &&usize| self.lane.tables[**at].planned.strategy == Strategy::Append;
+        let probes: Vec<usize> = fresh.iter().filter(appended).copied().collect();
+        let seen = self.look(&probes).await?;
+        for &at in &fresh {
+            let table = &mut self.lane.tables[at];
+            let head = probes.iter().position(|&probe| probe == at).and_then(|probe| seen.heads[probe]);
+            table.record.mark = match (table.clock_precision(), table.planned.strategy) {
+                (Some(fsp), _) => Mark::Clock { settled: floor_to_precision(seen.now, fsp) },
+                (None, Strategy::Append) => Mark::Id { settled: head.unwrap_or(0) },
+                _ => Mark::None,
+            };
+            let adopted = existing.contains(table.planned.name());
+            table.record.state = if adopted { TableState::CatchingUp } else { TableState::Seeding };
+        }
+        self.lane.record.state = LaneState::Seeding;
+        let records: Vec<&TableRecord> = fresh.iter().map(|&at| &self.lane.tables[at].record).collect();
+        let text = format!("seed of {} tables began", fresh.len());
+        let event = Event { kind: "lane_state".into(), table: None, text };
+        control.record(&self.lease, &self.lane.record, &records, &[event]).await
+    }
+
+    async fn look(&self, probes: &[usize]) -> Result<Observation, Fault> {
+        let mut source = self.servers.source().await?;
+        let tables: Vec<&PlannedTable> = probes.iter().map(|&at| &self.lane.tables[at].planned).collect();
+        let look = match self.lane.plan.fence {
+            FenceMode::Proved => Look::Threads,
+            FenceMode::Window { .. } => Look::ClockOnly,
+        };
+        for _ in 0..LOOKS_MAX {
+            if let Some(seen) = source.observe(&tables, look).await? {
+                return Ok(seen);
+            }
+            tokio::time::sleep(LOOK_WAIT).await;
+        }
+        let why = "another session reads information_schema.INNODB_TRX faster than every 100 ms, so InnoDB never renews \
+                   its answer; stop that session";
+        Err(Fault::new(FaultKind::Refused(why.into()), "look at the source's open transactions").on(Side::Source))
+    }
+
+    fn seeding(&self) -> Vec<usize> {
+        let seeding = |at: &usize| self.lane.tables[*at].record.state == TableState::Seeding;
+        (0..self.lane.tables.len()).filter(seeding).collect()
+    }
+
+    /// Creates what is missing. Returns the source's DDL of the tables being seeded.
+    async fn create_tables(&mut self, shape: &mut dyn Shape) -> Result<Vec<(TableName, String)>, Fault> {
+        self.phase("creating databases and tables");
+        shape.create_schemas(&self.lane.plan.schemas).await?;
+        let names: Vec<TableName> =
+            self.seeding().into_iter().map(|at| self.lane.tables[at].planned.name().clone()).collect();
+        let mut there = self.servers.shapes(Side::Source).await?;
+        let ddl = there.table_ddl(&names).await?;
+        let existing = shape.existing(&names).await?;
+        for at in self.seeding() {
+            let name = self.lane.tables[at].planned.name().clone();
+            match ddl.iter().find(|(of, _)| *of == name) {
+                Some((_, ddl)) if !existing.contains(&name) => {
+                    if let Err(fault) = shape.create_table(&name, ddl).await {
+                        self.quarantine(at, fault.of(&name))?;
+                    }
+                }
+                Some(_) => {}
+                None => self.quarantine(at, Fault::new(FaultKind::TableMissing, "read its definition").of(&name))?,
+            }
+        }
+        Ok(ddl)
+    }
+
+    fn quarantine(&mut self, at: usize, fault: Fault) -> Result<(), Fault> {
+        let fault = crate::apply::table_fault(fault)?;
+        let (cause, reason, remedy) = crate::scrub::stop_for(&fault);
+        let event = self.lane.quarantine(at, cause, &reason, &remedy);
+        self.tell.tell(Progress::Note(event.text));
+        Ok(())
+    }
+
+    async fn copy_rows(&mut self, control: &mut dyn Control) -> Result<(), Fault> {
+        let seeding = self.seeding();
+        if seeding.is_empty() {
+            return Ok(());
+        }
+        self.phase("copying rows");
+        let known = control.chunks(&self.lane.plan.settings.lane).await?;
+        let settings = &self.lane.plan.settings.seed;
+        let copy = Copy {
+            servers: self.servers.as_ref(),
+            lease: &self.lease,
+            parallel: self.options.parallel.unwrap_or(settings.parallel),
+            chunk_bytes: settings.chunk_bytes,
+            chunk_rows: settings.chunk_rows,
+            tell: self.tell,
+            stop: self.stop,
+        };
+        let tables: Vec<&PlannedTable> = seeding.iter().map(|&at| &self.lane.tables[at].planned).collect();
+        let copied = copy::run(&copy, &tables, known).await?;
+        self.report.rows = copied.rows;
+        self.report.bytes = copied.bytes;
+        for (name, fault) in copied.failed {
+            if let Some(at) = self.lane.tables.iter().position(|table| *table.planned.name() == name) {
+                self.quarantine(at, fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what was left for after the rows, several tables at once. A foreign key that cannot be added is a note: the
+    /// rows are right without it.
+    async fn finish_tables(&mut self, ddl: &[(TableName, String)], part: TablePart, phase: &str) -> Result<(), Fault> {
+        let seeding = self.seeding();
+        if seeding.is_empty() {
+            return Ok(());
+        }
+        self.phase(phase);
+        let parallel = self.options.parallel.unwrap_or(self.lane.plan.settings.seed.parallel).max(1);
+        let share = seeding.len().div_ceil(parallel);
+        let shares = seeding.chunks(share).map(|some| self.finish_some(some, ddl, part));
+        for faults in futures_util::future::join_all(shares).await {
+            for (at, fault) in faults? {
+                match part {
+                    TablePart::Indexes => self.quarantine(at, fault)?,
+                    TablePart::ForeignKeys => self.report.notes.push(format!("foreign keys not added: {fault}")),
+                }
+            }
+            if self.stop.is_cancelled() {
+                return Err(Fault::new(FaultKind::Stopped, "finish the tables"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish_some(
+        &self,
+        some: &[usize],
+        ddl: &[(TableName, String)],
+        part: TablePart,
+    ) -> Result<Vec<(usize, Fault)>, Fault> {
+        let mut shape = self.servers.shape().await?;
+        let mut failed = Vec::new();
+        for &at in some {
+            if self.stop.is_cancelled() {
+                break;
+            }
+            let name = self.lane.tables[at].planned.name();
+            let Some((_, ddl)) = ddl.iter().find(|(of, _)| of == name) else { continue };
+            if let Err(fault) = shape.complete_table(name, ddl, part).await {
+                failed.push((at, crate::apply::table_fault(fault.of(name))?));
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Catches up with what changed during the copy and compares every row, until all tables are live.
+    async fn close_the_gap(&mut self, control: &mut dyn Control) -> Result<(), Fault> {
+        self.phase("catching up and comparing every row");
+        for at in self.seeding() {
+            self.lane.tables[at].record.state = TableState::CatchingUp;
+        }
+        self.lane.record.state = LaneState::CatchingUp;
+        let records: Vec<&TableRecord> = self.lane.tables.iter().map(|table| &table.record).collect();
+        control.record(&self.lease, &self.lane.record, &records, &[]).await?;
+        let mut pace = ScrubPace::full();
+        let mut tries = 0;
+        let mut held = false;
+        while !self.lane.all_live() || self.lane.record.state != LaneState::Live {
+            if self.stop.is_cancelled() {
+                return Err(Fault::new(FaultKind::Stopped, "compare every row"));
+            }
+            if let Err(fault) = self.cycles(&mut pace, &mut held).await {
+                tries += 1;
+                self.endure(fault, tries).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs cycles on one pair of connections until all tables are live or something fails.
+    async fn cycles(&mut self, pace: &mut ScrubPace, held: &mut bool) -> Result<(), Fault> {
+        let (mut source, mut target) = tokio::try_join!(self.servers.source(), self.servers.target())?;
+        while !self.lane.all_live() || self.lane.record.state != LaneState::Live {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            let mut hands = Hands {
+                source: source.as_mut(),
+                target: target.as_mut(),
+                lease: &self.lease,
+                pace: &mut *pace,
+                braking: Braking::Off,
+            };
+            let report = cycle::run(&mut self.lane, &mut hands).await?;
+            self.report.rows_repaired += report.rows_repaired;
+            self.report.rows_compared += report.rows_compared;
+            if !self.lane.fence_proved {
+                self.tell_holders(held);
+                tokio::time::sleep(FENCE_WAIT).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_holders(&self, held: &mut bool) {
+        if let (false, Some(holder)) = (*held, self.lane.record.holders.first()) {
+            let thread = holder.thread.map_or(String::new(), |thread| format!(" (thread {thread})"));
+            let text = format!("waiting for a transaction of {}{thread} on the source to end", holder.account);
+            self.tell.tell(Progress::Note(text));
+            *held = true;
+        }
+    }
+
+    /// Puts up with a fault that passes by itself; takes a table out for one that is its own.
+    async fn endure(&mut self, fault: Fault, tries: u32) -> Result<(), Fault> {
+        use leeward_core::fault::Decision;
+        match fault.decision() {
+            Decision::Quarantine { .. } => {
+                let at = self.lane.tables.iter().position(|table| Some(table.planned.name()) == fault.table.as_ref());
+                at.map_or(Ok(()), |at| self.quarantine(at, fault))
+            }
+            Decision::Retry if tries < CYCLE_TRIES_MAX => {
+                self.tell.tell(Progress::Note(format!("trying again: {fault}")));
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                // A commit whose answer was lost may have happened: what is stored tells.
+                if let Ok(mut control) = self.servers.control().await
+                    && let Ok(lane) = sync::load(control.as_mut(), &self.lane.record.lane).await
+                {
+                    self.lane = lane;
+                }
+                Ok(())
+            }
+            _ => Err(fault),
+        }
+    }
+
+    /// Creates routines and views; views may stand on each other, so rounds go on while one succeeds. Triggers and events
+    /// stay stored until promotion (T28).
+    async fn create_objects(&mut self, shape: &mut dyn Shape, objects: &[ObjectFacts]) {
+        let now = |object: &&ObjectFacts| !matches!(object.kind, ObjectKind::Trigger | ObjectKind::Event);
+        let mut left: Vec<&ObjectFacts> = objects.iter().filter(now).collect();
+        if left.is_empty() {
+            return;
+        }
+        self.phase("creating routines and views");
+        loop {
+            let before = left.len();
+            let mut failed = Vec::new();
+            for object in left {
+                match shape.create_object(object).await {
+                    Ok(DefinerKept::Kept) => {}
+                    Ok(DefinerKept::Replaced) => self.report.notes.push(format!(
+                        "{:?} {} runs as Leeward's user: the target refuses the definer {}",
+                        object.kind, object.name, object.definer
+                    )),
+                    Err(fault) => failed.push((object, fault)),
+                }
+            }
+            if failed.is_empty() || failed.len() == before {
+                let note = |(object, fault): &(&ObjectFacts, Fault)| {
+                    format!("{:?} {} was not created: {fault}", object.kind, object.name)
+                };
+                self.report.notes.extend(failed.iter().map(note));
+                return;
+            }
+            left = failed.into_iter().map(|(object, _)| object).collect();
+        }
+    }
+}
+

@@ -1,0 +1,339 @@
+//! The supervisor: keeps cycles going through failovers, full disks and rotated passwords, and stops when asked to.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leeward_core::fault::{Decision, Fault, FaultKind};
+use leeward_core::lane::LaneState;
+use leeward_core::name::Side;
+use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::cycle::{self, CycleReport, Hands};
+use crate::drift::{self, Looks};
+use crate::lane::Lane;
+use crate::lease::{self, Claim, Heartbeat};
+use crate::scrub::{Braking, ScrubPace};
+
+/// How often definitions are compared. One query a side; a changed table is taken out within this time.
+const DRIFT_EVERY: Duration = Duration::from_secs(2);
+
+/// First and longest wait after a fault that passes by itself.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// How long faults may be tried again before the lane counts as blocked, so that status says why nothing moves.
+const BLOCKED_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a stop waits for a cycle under way before the connection is dropped, which rolls back.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long `Until::LiveOnce` puts up with faults that pass by themselves.
+const ONCE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Never: a long-running service.
+    Stopped,
+    /// After the first cycle that leaves every table live and was begun with a proved fence.
+    LiveOnce,
+}
+
+/// How a lane is run.
+#[derive(Debug, Clone)]
+pub struct SyncOptions {
+    /// The lane.
+    pub lane: String,
+    /// Who runs it.
+    pub claim: Claim,
+    /// Time from the start of one cycle to the start of the next.
+    pub interval: Duration,
+    /// When to end.
+    pub until: Until,
+}
+
+/// Takes the news of a running lane. Called between cycles.
+pub trait Watch: Send + Sync {
+    /// A cycle was committed.
+    fn cycle(&self, report: &CycleReport);
+}
+
+/// Runs a lane until it is stopped or a person is needed.
+pub async fn run(
+    servers: Arc<dyn Servers>,
+    options: &SyncOptions,
+    watch: &dyn Watch,
+    stop: &CancellationToken,
+) -> Result<(), Fault> {
+    let mut control = connect_control(servers.as_ref(), options, stop).await?;
+    let lease = lease::acquire(control.as_mut(), &options.lane, &options.claim, stop).await?;
+    let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
+    let outcome = async {
+        let lane = load(control.as_mut(), &options.lane).await?;
+        let settings = &lane.plan.settings.scrub;
+        let pace = ScrubPace::budget(settings.chunk_rows, settings.source_share, options.interval);
+        let mut service =
+            Service { servers: servers.as_ref(), lease: &lease, lane, pace, connected: None, trouble: None };
+        service.run(options, watch, (stop, heartbeat.lost())).await
+    }
+    .await;
+    drop(heartbeat);
+    // Best effort: a lease that cannot be given up lapses by itself.
+    if let Ok(mut control) = servers.control().await {
+        let _ = control.release(&lease).await;
+    }
+    match outcome {
+        Err(fault) if fault.kind == FaultKind::Stopped => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Loads a lane that has been seeded.
+pub async fn load(control: &mut dyn Control, name: &str) -> Result<Lane, Fault> {
+    let Some(plan) = control.plan(name).await? else {
+        let why = format!("lane {name} has no stored plan on the target; run `leeward seed` first");
+        return Err(Fault::new(FaultKind::Refused(why), "load the lane").on(Side::Target));
+    };
+    let record = control.lane(name).await?;
+    if record.as_ref().is_none_or(|record| record.state == LaneState::Seeding) {
+        let why = format!("lane {name} has not been seeded to its end; run `leeward seed`, which goes on where it stopped");
+        return Err(Fault::new(FaultKind::Refused(why), "load the lane").on(Side::Target));
+    }
+    let tables = control.tables(name).await?;
+    Ok(Lane::new(plan, record, tables))
+}
+
+async fn connect_control(
+    servers: &dyn Servers,
+    options: &SyncOptions,
+    stop: &CancellationToken,
+) -> Result<Box<dyn Control>, Fault> {
+    let began = Instant::now();
+    let mut wait = BACKOFF.0;
+    loop {
+        match open_control(servers).await {
+            Ok(control) => return Ok(control),
+            Err(fault) if fault.decision() == Decision::Retry && patient(options, began) => {
+                warn!(fault = %fault, "target not reachable yet; trying again");
+                pause(wait, stop).await?;
+                wait = (wait * 2).min(BACKOFF.1);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+async fn open_control(servers: &dyn Servers) -> Result<Box<dyn Control>, Fault> {
+    let mut control = servers.control().await?;
+    if !control.exists().await? {
+        let why = "the target has no control schema `leeward`; run `leeward seed` first".to_owned();
+        return Err(Fault::new(FaultKind::Refused(why), "open the control schema").on(Side::Target));
+    }
+    control.migrate().await?;
+    Ok(control)
+}
+
+fn patient(options: &SyncOptions, since: Instant) -> bool {
+    options.until == Until::Stopped || since.elapsed() < ONCE_PATIENCE
+}
+
+async fn pause(wait: Duration, stop: &CancellationToken) -> Result<(), Fault> {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => Ok(()),
+        () = stop.cancelled() => Err(Fault::new(FaultKind::Stopped, "wait")),
+    }
+}
+
+/// The connections of a running lane.
+struct Connected {
+    source: Box<dyn Source>,
+    target: Box<dyn Target>,
+    looks: Looks,
+    looked: Option<Instant>,
+}
+
+/// Faults in a row.
+struct Trouble {
+    since: Instant,
+    wait: Duration,
+    stored: bool,
+}
+
+struct Service<'a> {
+    servers: &'a dyn Servers,
+    lease: &'a Lease,
+    lane: Lane,
+    pace: ScrubPace,
+    connected: Option<Connected>,
+    trouble: Option<Trouble>,
+}
+
+impl Service<'_> {
+    async fn run(
+        &mut self,
+        options: &SyncOptions,
+        watch: &dyn Watch,
+        (stop, lost): (&CancellationToken, &CancellationToken),
+    ) -> Result<(), Fault> {
+        while !stop.is_cancelled() {
+            let began = Instant::now();
+            let proved_before = self.lane.fence_proved;
+            let turn = tokio::select! {
+                turn = self.turn() => turn,
+                () = stopped_for_long(stop) => Err(Fault::new(FaultKind::Stopped, "finish the cycle")),
+                () = lost.cancelled() => Err(Fault::new(FaultKind::LeaseLost, "run the lane").on(Side::Target)),
+            };
+            match turn {
+                Ok(report) => {
+                    self.trouble = None;
+                    log(&report);
+                    watch.cycle(&report);
+                    let live = report.state == LaneState::Live && proved_before;
+                    if options.until == Until::LiveOnce && live {
+                        return Ok(());
+                    }
+                    let left = options.interval.saturating_sub(began.elapsed());
+                    if report.state == LaneState::Live || !self.lane.fence_proved || !self.lane.is_behind() {
+                        pause(left, stop).await?;
+                    }
+                }
+                Err(fault) => self.handle(fault, options, stop).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects where needed, looks for drift when it is time, and runs one cycle.
+    async fn turn(&mut self) -> Result<CycleReport, Fault> {
+        let connected = match &mut self.connected {
+            Some(connected) => connected,
+            None => self.connected.insert(connect(self.servers).await?),
+        };
+        if connected.looked.is_none_or(|looked| looked.elapsed() >= DRIFT_EVERY) {
+            let drift = drift::look(&mut self.lane, &mut connected.looks).await?;
+            connected.looked = Some(Instant::now());
+            if drift.changed {
+                let mut control = self.servers.control().await?;
+                control.store_plan(&self.lane.plan).await?;
+                let tables: Vec<_> = self.lane.tables.iter().map(|table| &table.record).collect();
+                control.record(self.lease, &self.lane.record, &tables, &drift.events).await?;
+            }
+            drift.events.iter().for_each(|event| warn!(kind = event.kind, "{}", event.text));
+        }
+        let mut hands = Hands {
+            source: connected.source.as_mut(),
+            target: connected.target.as_mut(),
+            lease: self.lease,
+            pace: &mut self.pace,
+            braking: Braking::On,
+        };
+        cycle::run(&mut self.lane, &mut hands).await
+    }
+
+    async fn handle(
+        &mut self,
+        fault: Fault,
+        options: &SyncOptions,
+        stop: &CancellationToken,
+    ) -> Result<(), Fault> {
+        self.connected = None;
+        if fault.kind == FaultKind::OutcomeUnknown && self.was_committed().await {
+            return Ok(());
+        }
+        let decision = fault.decision();
+        let trouble = self.trouble.get_or_insert_with(|| Trouble {
+            since: Instant::now(),
+            wait: BACKOFF.0,
+            stored: false,
+        });
+        let (wait, since, stored) = (trouble.wait, trouble.since, trouble.stored);
+        trouble.wait = (wait * 2).min(BACKOFF.1);
+        match decision {
+            Decision::Halt { .. } => return Err(fault),
+            Decision::Quarantine { .. } => self.quarantine(&fault).await?,
+            Decision::Block { .. } if options.until == Until::LiveOnce => return Err(fault),
+            Decision::Retry if !patient(options, since) => return Err(fault),
+            Decision::Block { remedy } if !stored => {
+                error!(fault = %fault, remedy, "lane blocked; it goes on by itself once this is remedied");
+                self.store_blocked(&fault, &remedy).await;
+            }
+            Decision::Retry if since.elapsed() >= BLOCKED_AFTER && !stored => {
+                error!(fault = %fault, "lane blocked; trying again until it passes");
+                self.store_blocked(&fault, &format!("wait, or look at why: {fault}")).await;
+            }
+            Decision::Retry | Decision::Block { .. } => warn!(fault = %fault, wait_ms = wait.as_millis(), "trying again"),
+        }
+        pause(wait, stop).await
+    }
+
+    /// Reads back whether the cycle whose COMMIT was not answered happened. If it did, this process's memory is one
+    /// cycle behind the target: the lane is loaded anew.
+    async fn was_committed(&mut self) -> bool {
+        let Ok(mut control) = self.servers.control().await else { return false };
+        let Ok(lane) = load(control.as_mut(), &self.lane.record.lane).await else { return false };
+        let committed = lane.record.cycle > self.lane.record.cycle;
+        if committed {
+            info!(cycle = lane.record.cycle, "the commit without an answer had happened");
+            self.lane = lane;
+        }
+        committed
+    }
+
+    async fn quarantine(&mut self, fault: &Fault) -> Result<(), Fault> {
+        let at = self.lane.tables.iter().position(|table| Some(table.planned.name()) == fault.table.as_ref());
+        let Some(at) = at else { return Ok(()) };
+        let (cause, reason, remedy) = crate::scrub::stop_for(fault);
+        let event = self.lane.quarantine(at, cause, &reason, &remedy);
+        warn!(kind = event.kind, "{}", event.text);
+        let mut control = self.servers.control().await?;
+        control.record(self.lease, &self.lane.record, &[&self.lane.tables[at].record], &[event]).await
+    }
+
+    /// Stores why nothing moves, where the target can be reached at all.
+    async fn store_blocked(&mut self, fault: &Fault, remedy: &str) {
+        let state = LaneState::Blocked { reason: fault.to_string(), remedy: remedy.to_owned() };
+        let record = leeward_core::lane::LaneRecord { state, ..self.lane.record.clone() };
+        let event = Event { kind: "lane_state".into(), table: None, text: format!("blocked: {fault}; {remedy}") };
+        let Ok(mut control) = self.servers.control().await else { return };
+        if control.record(self.lease, &record, &[], &[event]).await.is_ok()
+            && let Some(trouble) = &mut self.trouble
+        {
+            trouble.stored = true;
+            self.lane.record.state = record.state;
+        }
+    }
+}
+
+async fn stopped_for_long(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(STOP_PATIENCE).await;
+}
+
+async fn connect(servers: &dyn Servers) -> Result<Connected, Fault> {
+    let (source, target, there, here, shape) = tokio::try_join!(
+        servers.source(),
+        servers.target(),
+        servers.shapes(Side::Source),
+        servers.shapes(Side::Target),
+        servers.shape(),
+    )?;
+    Ok(Connected { source, target, looks: Looks { source: there, target: here, shape }, looked: None })
+}
+
+fn log(report: &CycleReport) {
+    for event in &report.events {
+        match event.kind.as_str() {
+            "repair" | "lane_state" => info!(kind = event.kind, "{}", event.text),
+            _ => warn!(kind = event.kind, "{}", event.text),
+        }
+    }
+    tracing::debug!(
+        cycle = report.cycle,
+        cut_at = %report.cut_at,
+        rows_applied = report.rows_applied,
+        rows_compared = report.rows_compared,
+        rows_repaired = report.rows_repaired,
+        "cycle committed"
+    );
+}

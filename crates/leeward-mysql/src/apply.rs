@@ -1,0 +1,315 @@
+//! The apply transaction on the target: rows, repairs, deletes and marks commit together or not at all.
+//!
+//! A row is written as DELETE by key, then INSERT of every stored column. REPLACE would delete third rows on a secondary
+//! unique conflict unseen, INSERT IGNORE would hide dropped rows, ON DUPLICATE KEY UPDATE fails on swapped unique values
+//! (T26). Deleting a whole batch first lets values swap inside it; a value still held by a row outside the batch is
+//! taken from it, and that row's key is handed back as owed a look in the same cut. The session's foreign_key_checks=0
+//! keeps deletes from cascading; inside one cut all foreign keys hold again at commit.
+
+use async_trait::async_trait;
+use chrono::NaiveDateTime;
+use leeward_core::digest::{Digest, RowHash};
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::lane::{LaneRecord, TableRecord};
+use leeward_core::name::Side;
+use leeward_core::plan::PlannedTable;
+use leeward_core::port::{Apply, Event, Lease, Range, Target};
+use leeward_core::row::{KeyCells, RowBatch};
+use leeward_core::table::{Column, Key};
+use mysql_async::{Row, Value};
+
+use crate::control;
+use crate::cut;
+use crate::digest::{bytes, text};
+use crate::endpoint::Endpoint;
+use crate::fence::time;
+use crate::session::Session;
+use crate::sql;
+
+/// Bytes of one INSERT: past about 1 MiB larger statements gain nothing (measured, `crates.md` §1), and it stays below
+/// the smallest `max_allowed_packet` in use.
+const STATEMENT_BYTES: usize = 1024 * 1024;
+
+/// Rows of one statement; bounds the DELETE's key list, whose range analysis costs the server memory per key.
+const STATEMENT_ROWS: usize = 500;
+
+/// A row whose text statement would be larger than this is sent as a prepared statement, whose long values the driver
+/// sends in parts. 4 MiB is the smallest `max_allowed_packet` that doctor accepts.
+const TEXT_ROW_BYTES: usize = 1_900_000;
+
+/// How often an INSERT is tried again after rows in the way were taken out: once for each unique index would do, since
+/// each try takes out all rows that are in the way at that moment.
+const CONFLICT_TRIES: usize = 3;
+
+/// The target connection of a running lane.
+pub struct MySqlTarget {
+    session: Session,
+}
+
+impl MySqlTarget {
+    /// Connects.
+    pub async fn connect(endpoint: &Endpoint) -> Result<MySqlTarget, Fault> {
+        Ok(MySqlTarget { session: Session::open(endpoint, "apply").await? })
+    }
+
+    /// Returns the connection, for use between transactions.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+}
+
+#[async_trait]
+impl Target for MySqlTarget {
+    async fn begin(&mut self, lease: &Lease) -> Result<Box<dyn Apply + '_>, Fault> {
+        let now = begin(&mut self.session, lease).await?;
+        Ok(Box::new(MySqlApply { session: &mut self.session, lease: lease.clone(), now }))
+    }
+}
+
+/// Opens a transaction and looks whether the lease is ours, without holding it: a process that is stopped in the middle
+/// must not keep another from taking over. What counts is [`prove`]. Returns the target's clock.
+pub async fn begin(session: &mut Session, lease: &Lease) -> Result<NaiveDateTime, Fault> {
+    const DOING: &str = "open the apply transaction";
+    let lane = sql::literal(&lease.lane);
+    let query = format!("START TRANSACTION;SELECT epoch,promoted,UTC_TIMESTAMP(6) FROM leeward.lease WHERE lane={lane}");
+    let sets = session.sets(DOING, &query).await?;
+    let row = sets.iter().find_map(|rows| rows.first());
+    check(session, row, lease, DOING).await?;
+    row.and_then(|row| time(row, 2)).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target))
+}
+
+/// Proves as the last step before COMMIT, under a lock, that the lease is ours, and renews it. Another process that takes
+/// the lane over, or a promotion, comes before this and is seen, or waits until the transaction is over.
+pub async fn prove(session: &mut Session, lease: &Lease) -> Result<(), Fault> {
+    const DOING: &str = "prove the lease before COMMIT";
+    let lane = sql::literal(&lease.lane);
+    let query = format!(
+        "SELECT epoch,promoted FROM leeward.lease WHERE lane={lane} FOR UPDATE;\
+         UPDATE leeward.lease SET renewed_at=UTC_TIMESTAMP(6) WHERE lane={lane} AND epoch={}",
+        lease.epoch
+    );
+    let sets = session.sets(DOING, &query).await?;
+    check(session, sets.iter().find_map(|rows| rows.first()), lease, DOING).await
+}
+
+async fn check(session: &mut Session, row: Option<&Row>, lease: &Lease, doing: &str) -> Result<(), Fault> {
+    let ours = row.is_some_and(|row| {
+        text(row, 0).and_then(|epoch| epoch.parse().ok()) == Some(lease.epoch) && text(row, 1) == Some("0")
+    });
+    if ours {
+        return Ok(());
+    }
+    session.run("roll back", "ROLLBACK").await?;
+    Err(Fault::new(FaultKind::LeaseLost, doing).on(Side::Target))
+}
+
+/// One open apply transaction.
+struct MySqlApply<'s> {
+    session: &'s mut Session,
+    lease: Lease,
+    now: NaiveDateTime,
+}
+
+#[async_trait]
+impl Apply for MySqlApply<'_> {
+    fn now(&self) -> NaiveDateTime {
+        self.now
+    }
+
+    async fn write(&mut self, table: &PlannedTable, rows: &RowBatch) -> Result<Vec<KeyCells>, Fault> {
+        write(self.session, table, rows).await.map_err(|fault| fault.of(table.name()))
+    }
+
+    async fn delete(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<u64, Fault> {
+        delete(self.session, table, keys).await.map_err(|fault| fault.of(table.name()))
+    }
+
+    async fn clear(&mut self, table: &PlannedTable) -> Result<u64, Fault> {
+        let delete = format!("DELETE FROM {}", sql::table(table.name()));
+        let cleared = self.session.run("clear a table without a key", &delete).await;
+        cleared.map(|outcome| outcome.affected).map_err(|fault| fault.of(table.name()))
+    }
+
+    async fn savepoint(&mut self) -> Result<(), Fault> {
+        self.session.run("set a savepoint", "SAVEPOINT leeward_table").await.map(|_| ())
+    }
+
+    async fn undo_to_savepoint(&mut self) -> Result<(), Fault> {
+        self.session.run("undo one table", "ROLLBACK TO SAVEPOINT leeward_table").await.map(|_| ())
+    }
+
+    async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
+        cut::digests(self.session, ranges).await
+    }
+
+    async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault> {
+        cut::row_hashes(self.session, range).await
+    }
+
+    async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault> {
+        control::write_records(self.session, &self.lease.lane, (lane, tables, events)).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), Fault> {
+        prove(self.session, &self.lease).await?;
+        self.session.commit("commit the cut").await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), Fault> {
+        self.session.run("roll back", "ROLLBACK").await.map(|_| ())
+    }
+}
+
+/// Makes the target hold exactly these rows under their keys, in the open transaction. Returns the keys of other rows
+/// that were taken out.
+pub async fn write(session: &mut Session, table: &PlannedTable, rows: &RowBatch) -> Result<Vec<KeyCells>, Fault> {
+    let mut owed = Vec::new();
+    let positions = table.table.key_positions();
+    let mut from = 0;
+    // All old rows of the batch go first, so that unique values may swap inside it.
+    if !positions.is_empty() {
+        let keys: Vec<KeyCells> = (0..rows.rows()).map(|row| rows.key(row, &positions)).collect();
+        delete(session, table, &keys).await?;
+    }
+    while from < rows.rows() {
+        let upto = statement_end(rows, from);
+        insert_or_displace(session, table, (rows, from, upto), &mut owed).await?;
+        from = upto;
+    }
+    Ok(owed)
+}
+
+/// Deletes by key, in bounded statements.
+pub async fn delete(session: &mut Session, table: &PlannedTable, keys: &[KeyCells]) -> Result<u64, Fault> {
+    let key = table.table.row_key().unwrap_or_default();
+    let mut deleted = 0;
+    for some in keys.chunks(STATEMENT_ROWS) {
+        let mut query = format!("DELETE FROM {} WHERE ", sql::table(table.name())).into_bytes();
+        sql::push_keys(&mut query, &key, some);
+        deleted += session.run("delete rows by key", &query).await?.affected;
+    }
+    Ok(deleted)
+}
+
+/// Returns where the statement that starts at row `from` ends.
+fn statement_end(rows: &RowBatch, from: usize) -> usize {
+    let mut bytes = 0;
+    for row in from..rows.rows().min(from + STATEMENT_ROWS) {
+        bytes += row_bytes(rows, row);
+        if bytes > STATEMENT_BYTES && row > from {
+            return row;
+        }
+    }
+    rows.rows().min(from + STATEMENT_ROWS)
+}
+
+fn row_bytes(rows: &RowBatch, row: usize) -> usize {
+    (0..rows.width()).map(|at| rows.cell(row, at).map_or(4, |cell| cell.len() + 3)).sum()
+}
+
+/// Some rows of a batch: the batch, the first, the end.
+type Slice<'a> = (&'a RowBatch, usize, usize);
+
+async fn insert_or_displace(
+    session: &mut Session,
+    table: &PlannedTable,
+    some: Slice<'_>,
+    owed: &mut Vec<KeyCells>,
+) -> Result<(), Fault> {
+    for _ in 0..CONFLICT_TRIES {
+        match insert(session, table, some).await {
+            Err(fault) if fault.kind == FaultKind::UniqueConflict => {
+                let in_the_way = rows_in_the_way(session, table, some).await?;
+                if in_the_way.is_empty() {
+                    return Err(fault);
+                }
+                delete(session, table, &in_the_way).await?;
+                owed.extend(in_the_way);
+            }
+            done => return done,
+        }
+    }
+    Err(Fault::new(FaultKind::UniqueConflict, "insert rows").on(Side::Target).of(table.name()))
+}
+
+async fn insert(session: &mut Session, table: &PlannedTable, (rows, from, upto): Slice<'_>) -> Result<(), Fault> {
+    let columns = table.table.written_columns();
+    let names = columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(",");
+    let head = format!("INSERT INTO {} ({names}) VALUES ", sql::table(table.name()));
+    if upto - from == 1 && row_bytes(rows, from) > TEXT_ROW_BYTES {
+        return insert_long(session, (&head, &columns), (rows, from)).await;
+    }
+    let flavor = session.flavor();
+    let mut query = head.into_bytes();
+    for row in from..upto {
+        query.extend_from_slice(if row > from { b",(" } else { b"(" });
+        for (at, column) in columns.iter().enumerate() {
+            if at > 0 {
+                query.push(b',');
+            }
+            sql::push_value(&mut query, column, rows.cell(row, at), flavor);
+        }
+        query.push(b')');
+    }
+    let outcome = session.run("insert rows", &query).await?;
+    if outcome.affected == (upto - from) as u64 {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::RowsRefused, "insert rows").on(Side::Target).of(table.name()))
+}
+
+/// Inserts one row whose values go in parts, for rows near `max_allowed_packet`.
+async fn insert_long(
+    session: &mut Session,
+    (head, columns): (&str, &[&Column]),
+    (rows, row): (&RowBatch, usize),
+) -> Result<(), Fault> {
+    let flavor = session.flavor();
+    let places = columns.iter().map(|column| sql::placeholder(column, flavor)).collect::<Vec<_>>().join(",");
+    let value = |at: usize| rows.cell(row, at).map_or(Value::NULL, |cell| Value::Bytes(cell.to_vec()));
+    let values = (0..columns.len()).map(value).collect();
+    session.insert_long("insert a long row", &format!("{head}({places})"), values).await.map(|_| ())
+}
+
+/// Finds the target's rows that hold a unique value of these rows. The rows' own keys are gone already, so whatever is
+/// found is another row: in the cut it has changed or is deleted, for there the unique index holds too.
+async fn rows_in_the_way(
+    session: &mut Session,
+    table: &PlannedTable,
+    some: Slice<'_>,
+) -> Result<Vec<KeyCells>, Fault> {
+    let key = table.table.row_key().unwrap_or_default();
+    let list = key.iter().map(|column| sql::wire(column)).collect::<Vec<_>>().join(",");
+    let mut found = Vec::new();
+    for unique in table.table.keys.iter().filter(|index| index.unique && Some(index.name.as_str()) != table.table.row_key_name()) {
+        let Some(positions) = value_positions(table, unique) else { continue };
+        let columns: Vec<&Column> = positions.iter().map(|&at| table.table.wire_columns()[at]).collect();
+        let (rows, from, upto) = some;
+        let whole = |row: &usize| positions.iter().all(|&at| rows.cell(*row, at).is_some());
+        let values: Vec<KeyCells> = (from..upto).filter(whole).map(|row| rows.key(row, &positions)).collect();
+        if values.is_empty() {
+            continue;
+        }
+        let mut query = format!("SELECT {list} FROM {} WHERE ", sql::table(table.name())).into_bytes();
+        sql::push_keys(&mut query, &columns, &values);
+        for row in session.rows("find rows in the way of a unique index", &query).await? {
+            let cells = (0..row.len()).map(|at| bytes(&row, at).unwrap_or_default().to_vec()).collect();
+            let cells = KeyCells(cells);
+            if !found.contains(&cells) {
+                found.push(cells);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns where a unique index's columns stand in a row; nothing for prefix, functional and generated parts, whose
+/// conflicts cannot be looked up by value.
+fn value_positions(table: &PlannedTable, unique: &Key) -> Option<Vec<usize>> {
+    let wire = table.table.wire_columns();
+    let position = |part: &leeward_core::table::KeyPart| {
+        let name = part.column.as_deref().filter(|_| part.prefix_chars.is_none())?;
+        wire.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+    };
+    unique.parts.iter().map(position).collect()
+}

@@ -1,0 +1,465 @@
+//! The control schema `leeward` on the target: everything that outlives a process. Records are stored whole as JSON, with
+//! the columns that people and locks need beside them.
+
+use async_trait::async_trait;
+use chrono::NaiveDateTime;
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
+use leeward_core::name::{Side, TableName};
+use leeward_core::plan::{PLAN_FORMAT, Plan};
+use leeward_core::port::{ChunkRecord, Control, Event, Lease, LeaseAnswer, LeaseRecord};
+use leeward_core::row::{KeyCells, KeyRange};
+use leeward_core::survey::ObjectFacts;
+use mysql_async::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::apply;
+use crate::digest::text;
+use crate::endpoint::Endpoint;
+use crate::fence::{print_time, time};
+use crate::migrate;
+use crate::session::Session;
+use crate::sql::literal;
+
+/// Events kept per lane. At one a second that is more than a day; older ones are history that logs keep better.
+const EVENTS_KEPT: u32 = 100_000;
+
+/// Records written by one statement.
+const RECORDS_PER_STATEMENT: usize = 200;
+
+/// A connection to the target that reads and writes the control schema between apply transactions.
+pub struct MySqlControl {
+    session: Session,
+}
+
+impl MySqlControl {
+    /// Connects.
+    pub async fn connect(endpoint: &Endpoint) -> Result<MySqlControl, Fault> {
+        Ok(MySqlControl { session: Session::open(endpoint, "control").await? })
+    }
+
+    /// Returns the connection for other looks at the target.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Runs `work` as one transaction under the lease.
+    async fn under(&mut self, lease: &Lease, work: &str) -> Result<(), Fault> {
+        apply::begin(&mut self.session, lease).await?;
+        let done = match self.session.run("write the control schema", work).await {
+            Ok(_) => apply::prove(&mut self.session, lease).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = done {
+            let _ = self.session.run("roll back", "ROLLBACK").await;
+            return Err(fault);
+        }
+        self.session.commit("commit the control schema").await
+    }
+}
+
+#[async_trait]
+impl Control for MySqlControl {
+    async fn migrate(&mut self) -> Result<(), Fault> {
+        migrate::run(&mut self.session).await
+    }
+
+    async fn exists(&mut self) -> Result<bool, Fault> {
+        // A database alone is not enough: it may be there while no migration has finished.
+        let query = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='leeward' AND TABLE_NAME='fact'";
+        let row = self.session.row("look for the control schema", query).await?;
+        Ok(row.is_some_and(|row| text(&row, 0) == Some("1")))
+    }
+
+    async fn acquire(&mut self, lane: &str, holder: &str, ttl_s: u64) -> Result<LeaseAnswer, Fault> {
+        const DOING: &str = "ask for the lease";
+        let name = literal(lane);
+        let query = format!(
+            "INSERT IGNORE INTO leeward.lease (lane,epoch,holder,renewed_at,ttl_s) \
+             VALUES ({name},0,'',UTC_TIMESTAMP(6),{ttl_s});START TRANSACTION;\
+             SELECT epoch,holder,GREATEST(0,CAST(ttl_s AS SIGNED)-TIMESTAMPDIFF(SECOND,renewed_at,UTC_TIMESTAMP(6))),\
+             promoted FROM leeward.lease WHERE lane={name} FOR UPDATE"
+        );
+        let sets = self.session.sets(DOING, &query).await?;
+        let row = sets.iter().find_map(|rows| rows.first());
+        let row = row.ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target))?;
+        let held_by = text(row, 1).unwrap_or_default().to_owned();
+        let lapses_in_s = number(row, 2);
+        let epoch = number(row, 0) + 1;
+        let refused = match (text(row, 3), held_by.is_empty() || held_by == holder || lapses_in_s == 0) {
+            (Some("0"), true) => None,
+            (Some("0"), false) => Some(LeaseAnswer::HeldBy { holder: held_by, lapses_in_s }),
+            _ => Some(LeaseAnswer::Promoted),
+        };
+        if let Some(answer) = refused {
+            self.session.run(DOING, "ROLLBACK").await?;
+            return Ok(answer);
+        }
+        let take = format!(
+            "UPDATE leeward.lease SET epoch={epoch},holder={},renewed_at=UTC_TIMESTAMP(6),ttl_s={ttl_s} WHERE lane={name}",
+            literal(holder)
+        );
+        self.session.run(DOING, &take).await?;
+        self.session.commit(DOING).await?;
+        Ok(LeaseAnswer::Granted(Lease { lane: lane.to_owned(), epoch }))
+    }
+
+    async fn renew(&mut self, lease: &Lease) -> Result<(), Fault> {
+        self.under(lease, "SELECT 1").await
+    }
+
+    async fn release(&mut self, lease: &Lease) -> Result<(), Fault> {
+        let name = literal(&lease.lane);
+        let query = format!("UPDATE leeward.lease SET holder='' WHERE lane={name} AND epoch={}", lease.epoch);
+        self.session.run("release the lease", &query).await.map(|_| ())
+    }
+
+    async fn store_plan(&mut self, plan: &Plan) -> Result<(), Fault> {
+        let lane = literal(&plan.settings.lane);
+        let mut query = format!(
+            "START TRANSACTION;INSERT INTO leeward.plan (lane,hash,stored_at,body) VALUES ({lane},{},UTC_TIMESTAMP(6),{})",
+            literal(&plan.hash),
+            literal(&json(plan)?)
+        );
+        for some in plan.tables.chunks(RECORDS_PER_STATEMENT) {
+            let fresh = some.iter().map(|table| TableRecord::planned(table.name().clone())).collect::<Vec<_>>();
+            let fresh: Vec<&TableRecord> = fresh.iter().collect();
+            query.push_str(";INSERT IGNORE INTO leeward.table_state (lane,schema_name,table_name,state,cut_at,record) VALUES ");
+            query.push_str(&table_rows(&plan.settings.lane, &fresh)?);
+        }
+        self.session.run("store the plan", &query).await?;
+        self.session.commit("store the plan").await
+    }
+
+    async fn plan(&mut self, lane: &str) -> Result<Option<Plan>, Fault> {
+        const DOING: &str = "read the stored plan";
+        let query = format!("SELECT body FROM leeward.plan WHERE lane={} ORDER BY id DESC LIMIT 1", literal(lane));
+        let Some(row) = self.session.row(DOING, &query).await? else { return Ok(None) };
+        let format = text(&row, 0).and_then(|body| serde_json::from_str::<serde_json::Value>(body).ok());
+        let format = format.and_then(|plan| plan.get("format").and_then(serde_json::Value::as_u64));
+        if format != Some(u64::from(PLAN_FORMAT)) {
+            let why = "it was made by another version of Leeward".to_owned();
+            return Err(Fault::new(FaultKind::StalePlan(why), DOING).on(Side::Target));
+        }
+        parse(&row, 0, DOING).map(Some)
+    }
+
+    async fn lane(&mut self, lane: &str) -> Result<Option<LaneRecord>, Fault> {
+        const DOING: &str = "read the lane's record";
+        let query = format!("SELECT record FROM leeward.lane WHERE lane={}", literal(lane));
+        let row = self.session.row(DOING, &query).await?;
+        row.map(|row| parse(&row, 0, DOING)).transpose()
+    }
+
+    async fn tables(&mut self, lane: &str) -> Result<Vec<TableRecord>, Fault> {
+        const DOING: &str = "read the tables' records";
+        let query = format!(
+            "SELECT record FROM leeward.table_state WHERE lane={} ORDER BY schema_name,table_name",
+            literal(lane)
+        );
+        let rows = self.session.rows(DOING, &query).await?;
+        rows.iter().map(|row| parse(row, 0, DOING)).collect()
+    }
+
+    async fn record(
+        &mut self,
+        lease: &Lease,
+        lane: &LaneRecord,
+        tables: &[&TableRecord],
+        events: &[Event],
+    ) -> Result<(), Fault> {
+        let query = records_query(&lease.lane, (lane, tables, events))?;
+        self.under(lease, &query).await
+    }
+
+    async fn store_objects(&mut self, objects: &[ObjectFacts]) -> Result<(), Fault> {
+        let mut query = "START TRANSACTION;DELETE FROM leeward.object".to_owned();
+        for some in objects.chunks(RECORDS_PER_STATEMENT) {
+            let rows: Result<Vec<String>, Fault> = some.iter().map(object_row).collect();
+            query.push_str(";INSERT INTO leeward.object (kind,schema_name,object_name,record) VALUES ");
+            query.push_str(&rows?.join(","));
+        }
+        self.session.run("store views, routines, triggers and events", &query).await?;
+        self.session.commit("store views, routines, triggers and events").await
+    }
+
+    async fn objects(&mut self) -> Result<Vec<ObjectFacts>, Fault> {
+        const DOING: &str = "read stored views, routines, triggers and events";
+        let query = "SELECT record FROM leeward.object ORDER BY kind,schema_name,object_name";
+        let rows = self.session.rows(DOING, query).await?;
+        rows.iter().map(|row| parse(row, 0, DOING)).collect()
+    }
+
+    async fn store_facts(&mut self, name: &str, body: &str) -> Result<(), Fault> {
+        let query = format!(
+            "INSERT INTO leeward.fact (name,stored_at,body) VALUES ({},UTC_TIMESTAMP(6),{}) \
+             ON DUPLICATE KEY UPDATE stored_at=VALUES(stored_at),body=VALUES(body)",
+            literal(name),
+            literal(body)
+        );
+        self.session.run("store observed facts", &query).await.map(|_| ())
+    }
+
+    async fn facts(&mut self, name: &str) -> Result<Option<(NaiveDateTime, String)>, Fault> {
+        let query = format!("SELECT stored_at,body FROM leeward.fact WHERE name={}", literal(name));
+        let row = self.session.row("read stored facts", &query).await?;
+        Ok(row.and_then(|row| Some((time(&row, 0)?, text(&row, 1)?.to_owned()))))
+    }
+
+    async fn events(&mut self, lane: &str, rows_max: u32) -> Result<Vec<(NaiveDateTime, Event)>, Fault> {
+        let query = format!(
+            "SELECT at,kind,schema_name,table_name,text FROM leeward.event WHERE lane={} ORDER BY id DESC LIMIT {rows_max}",
+            literal(lane)
+        );
+        let rows = self.session.rows("read events", &query).await?;
+        Ok(rows.iter().filter_map(read_event).collect())
+    }
+
+    async fn lease_holder(&mut self, lane: &str) -> Result<Option<LeaseRecord>, Fault> {
+        let query = format!(
+            "SELECT epoch,holder,GREATEST(0,TIMESTAMPDIFF(SECOND,renewed_at,UTC_TIMESTAMP(6))),ttl_s,promoted \
+             FROM leeward.lease WHERE lane={}",
+            literal(lane)
+        );
+        let row = self.session.row("read the lease", &query).await?;
+        Ok(row.map(|row| LeaseRecord {
+            epoch: number(&row, 0),
+            holder: text(&row, 1).unwrap_or_default().to_owned(),
+            age_s: number(&row, 2),
+            ttl_s: number(&row, 3),
+            promoted: text(&row, 4) != Some("0"),
+        }))
+    }
+
+    async fn chunks(&mut self, lane: &str) -> Result<Vec<ChunkRecord>, Fault> {
+        const DOING: &str = "read the seed's chunks";
+        let query = format!(
+            "SELECT schema_name,table_name,seq,after_key,upto_key,is_last,done,row_count,byte_count \
+             FROM leeward.chunk WHERE lane={} ORDER BY schema_name,table_name,seq",
+            literal(lane)
+        );
+        let rows = self.session.rows(DOING, &query).await?;
+        let read = |row: &Row| {
+            read_chunk(row).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn add_chunks(&mut self, lease: &Lease, chunks: &[ChunkRecord]) -> Result<(), Fault> {
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<String> = chunks.iter().map(|chunk| chunk_row(&lease.lane, chunk)).collect();
+        let query = format!(
+            "INSERT INTO leeward.chunk (lane,schema_name,table_name,seq,after_key,upto_key,is_last) VALUES {}",
+            rows.join(",")
+        );
+        self.under(lease, &query).await
+    }
+
+    async fn drop_chunks(&mut self, lease: &Lease, table: &TableName) -> Result<(), Fault> {
+        let query = format!("DELETE FROM leeward.chunk WHERE {}", chunk_table(&lease.lane, table));
+        self.under(lease, &query).await
+    }
+}
+
+/// The lane's record, those of some tables, and what happened.
+type Records<'a> = (&'a LaneRecord, &'a [&'a TableRecord], &'a [Event]);
+
+/// Writes records in the connection's open transaction.
+pub async fn write_records(session: &mut Session, lane: &str, records: Records<'_>) -> Result<(), Fault> {
+    let query = records_query(lane, records)?;
+    session.run("write marks and states", &query).await.map(|_| ())
+}
+
+/// Marks a chunk done in the connection's open transaction.
+pub async fn mark_chunk_done(
+    session: &mut Session,
+    lane: &str,
+    chunk: &ChunkRecord,
+    (rows, bytes): (u64, u64),
+) -> Result<(), Fault> {
+    let query = format!(
+        "UPDATE leeward.chunk SET done=1,row_count={rows},byte_count={bytes} WHERE {} AND seq={} AND done=0",
+        chunk_table(lane, &chunk.table),
+        chunk.seq
+    );
+    let outcome = session.run("mark a chunk done", &query).await?;
+    if outcome.affected == 1 {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::LeaseLost, "mark a chunk done").on(Side::Target).of(&chunk.table))
+}
+
+fn records_query(lane: &str, (record, tables, events): Records<'_>) -> Result<String, Fault> {
+    let mut query = format!(
+        "INSERT INTO leeward.lane (lane,state,cycle,cut_at,applied_at,record) VALUES ({},'{}',{},{},{},{}) \
+         ON DUPLICATE KEY UPDATE state=VALUES(state),cycle=VALUES(cycle),cut_at=VALUES(cut_at),\
+         applied_at=VALUES(applied_at),record=VALUES(record)",
+        literal(lane),
+        lane_state(&record.state),
+        record.cycle,
+        time_or_null(record.cut_at),
+        time_or_null(record.applied_at),
+        literal(&json(record)?)
+    );
+    for some in tables.chunks(RECORDS_PER_STATEMENT) {
+        query.push_str(";INSERT INTO leeward.table_state (lane,schema_name,table_name,state,cut_at,record) VALUES ");
+        query.push_str(&table_rows(lane, some)?);
+        query.push_str(" ON DUPLICATE KEY UPDATE state=VALUES(state),cut_at=VALUES(cut_at),record=VALUES(record)");
+    }
+    if !events.is_empty() {
+        let rows: Vec<String> = events.iter().map(|event| event_row(lane, event)).collect();
+        query.push_str(&format!(
+            ";INSERT INTO leeward.event (lane,at,kind,schema_name,table_name,text) VALUES {};\
+             DELETE FROM leeward.event WHERE lane={1} AND id<(SELECT * FROM \
+             (SELECT COALESCE(MAX(id),0) FROM leeward.event WHERE lane={1}) newest)-{EVENTS_KEPT}",
+            rows.join(","),
+            literal(lane)
+        ));
+    }
+    Ok(query)
+}
+
+fn table_rows(lane: &str, records: &[&TableRecord]) -> Result<String, Fault> {
+    let row = |record: &&TableRecord| {
+        Ok(format!(
+            "({},{},{},'{}',{},{})",
+            literal(lane),
+            literal(&record.name.schema),
+            literal(&record.name.table),
+            table_state(&record.state),
+            time_or_null(record.cut_at),
+            literal(&json(record)?)
+        ))
+    };
+    let rows: Result<Vec<String>, Fault> = records.iter().map(row).collect();
+    Ok(rows?.join(","))
+}
+
+fn object_row(object: &ObjectFacts) -> Result<String, Fault> {
+    let kind = serde_json::to_value(object.kind).ok();
+    let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+    Ok(format!(
+        "('{kind}',{},{},{})",
+        literal(&object.name.schema),
+        literal(&object.name.table),
+        literal(&json(object)?)
+    ))
+}
+
+fn event_row(lane: &str, event: &Event) -> String {
+    let name = |part: fn(&TableName) -> &str| {
+        event.table.as_ref().map_or("NULL".to_owned(), |table| literal(part(table)))
+    };
+    format!(
+        "({},UTC_TIMESTAMP(6),{},{},{},{})",
+        literal(lane),
+        literal(&event.kind),
+        name(|table| &table.schema),
+        name(|table| &table.table),
+        literal(&event.text)
+    )
+}
+
+fn read_event(row: &Row) -> Option<(NaiveDateTime, Event)> {
+    let table = text(row, 2).zip(text(row, 3)).map(|(schema, table)| TableName::new(schema, table));
+    Some((time(row, 0)?, Event { kind: text(row, 1)?.to_owned(), table, text: text(row, 4)?.to_owned() }))
+}
+
+fn chunk_table(lane: &str, table: &TableName) -> String {
+    format!(
+        "lane={} AND schema_name={} AND table_name={}",
+        literal(lane),
+        literal(&table.schema),
+        literal(&table.table)
+    )
+}
+
+fn chunk_row(lane: &str, chunk: &ChunkRecord) -> String {
+    let border = |key: &Option<KeyCells>| key.as_ref().map_or("NULL".to_owned(), |key| format!("'{}'", to_hex(key)));
+    format!(
+        "({},{},{},{},{},{},{})",
+        literal(lane),
+        literal(&chunk.table.schema),
+        literal(&chunk.table.table),
+        chunk.seq,
+        border(&chunk.keys.after),
+        border(&chunk.keys.upto),
+        u8::from(chunk.last)
+    )
+}
+
+fn read_chunk(row: &Row) -> Option<ChunkRecord> {
+    Some(ChunkRecord {
+        table: TableName::new(text(row, 0)?, text(row, 1)?),
+        seq: u32::try_from(number(row, 2)).ok()?,
+        keys: KeyRange { after: text(row, 3).and_then(from_hex), upto: text(row, 4).and_then(from_hex) },
+        last: text(row, 5) == Some("1"),
+        done: text(row, 6) == Some("1"),
+        rows: number(row, 7),
+        bytes: number(row, 8),
+    })
+}
+
+/// Prints a key's cells in hex, apart by commas.
+pub fn to_hex(key: &KeyCells) -> String {
+    let cell = |cell: &Vec<u8>| cell.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    key.0.iter().map(cell).collect::<Vec<_>>().join(",")
+}
+
+/// Reads what [`to_hex`] prints.
+pub fn from_hex(text: &str) -> Option<KeyCells> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let cell = |cell: &str| cell.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
+    text.split(',').map(cell).collect::<Option<Vec<_>>>().map(KeyCells)
+}
+
+fn lane_state(state: &LaneState) -> &'static str {
+    match state {
+        LaneState::Seeding => "seeding",
+        LaneState::CatchingUp => "catching_up",
+        LaneState::Live => "live",
+        LaneState::Blocked { .. } => "blocked",
+    }
+}
+
+fn table_state(state: &TableState) -> &'static str {
+    match state {
+        TableState::Planned => "planned",
+        TableState::Seeding => "seeding",
+        TableState::CatchingUp => "catching_up",
+        TableState::Live => "live",
+        TableState::Quarantined { .. } => "quarantined",
+    }
+}
+
+fn time_or_null(at: Option<NaiveDateTime>) -> String {
+    at.map_or("NULL".to_owned(), |at| format!("'{}'", print_time(at)))
+}
+
+fn number(row: &Row, at: usize) -> u64 {
+    text(row, at).and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
+fn json(value: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|error| Fault::new(FaultKind::Unexpected, "print a record").because(error))
+}
+
+fn parse<T: DeserializeOwned>(row: &Row, at: usize, doing: &str) -> Result<T, Fault> {
+    let unreadable = || Fault::new(FaultKind::Unexpected, doing).on(Side::Target);
+    serde_json::from_str(text(row, at).ok_or_else(unreadable)?).map_err(|error| unreadable().because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borders_survive_being_stored() {
+        let key = KeyCells(vec![b"a\0,".to_vec(), vec![], b"9".to_vec()]);
+        assert_eq!(to_hex(&key), "61002c,,39");
+        assert_eq!(from_hex(&to_hex(&key)), Some(key));
+    }
+}

@@ -1,0 +1,409 @@
+//! The source as the cycle sees it: one connection looks at threads, one holds the cut.
+//!
+//! One connection is one read view: no lock, no SUPER, no FLUSH privilege. Everything a cut is asked for goes out as one
+//! multi-statement query. When one statement fails, the server drops the rest, so the rest is asked for again inside
+//! the same read view: a broken table costs one round trip and never another table's rows (T7).
+
+use async_trait::async_trait;
+use leeward_core::digest::{Digest, RowHash};
+use leeward_core::fault::{Decision, Fault, FaultKind};
+use leeward_core::fence::Observation;
+use leeward_core::name::{Side, TableName};
+use leeward_core::plan::PlannedTable;
+use leeward_core::port::{Border, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, Source, TakePart};
+use leeward_core::row::{KeyCells, RowBatch};
+use mysql_async::Row;
+
+use crate::digest::{self, bytes};
+use crate::endpoint::Endpoint;
+use crate::fence::{self, ProcessList};
+use crate::session::{RowEvent, Rows, Session};
+use crate::sql;
+
+/// Bytes of rows handed on at once. Small enough that a dozen in flight stay below a few MiB, large enough that the
+/// target gets statements worth its parse.
+pub const BATCH_BYTES: usize = 256 * 1024;
+
+/// Keys in one fetch by key; keeps the statement below 64 KiB for usual keys and the optimizer's range memory small.
+const KEYS_PER_FETCH: usize = 500;
+
+/// The two source connections of a running lane. Made anew when one of them breaks.
+pub struct MySqlSource {
+    watch: Session,
+    cut: Session,
+    processes: ProcessList,
+}
+
+impl MySqlSource {
+    /// Connects.
+    pub async fn connect(endpoint: &Endpoint) -> Result<MySqlSource, Fault> {
+        let (watch, cut) = tokio::join!(Session::open(endpoint, "fence"), Session::open(endpoint, "cut"));
+        let (mut watch, cut) = (watch?, cut?);
+        let processes = ProcessList::probe(&mut watch).await?;
+        Ok(MySqlSource { watch, cut, processes })
+    }
+
+    /// Returns the connection that is free while no observation runs, for looks at definitions between cycles.
+    pub fn watch(&mut self) -> &mut Session {
+        &mut self.watch
+    }
+}
+
+#[async_trait]
+impl Source for MySqlSource {
+    async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault> {
+        let ours = [self.cut.thread_id()];
+        match look {
+            Look::Threads => fence::observe(&mut self.watch, self.processes, &ours, probes).await,
+            Look::ClockOnly => fence::observe_clock(&mut self.watch, probes).await,
+        }
+    }
+
+    async fn cut<'s>(
+        &'s mut self,
+        request: &CutRequest<'_>,
+        take: &mut dyn TakePart,
+    ) -> Result<Box<dyn Cut + 's>, Fault> {
+        MySqlCut::open(&mut self.cut, request, take).await.map(|cut| Box::new(cut) as Box<dyn Cut + 's>)
+    }
+}
+
+/// One open read view.
+pub struct MySqlCut<'s> {
+    session: &'s mut Session,
+}
+
+/// One statement of a cut's query and what its answer is for.
+struct Asked<'a> {
+    sql: Vec<u8>,
+    what: What<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum What<'a> {
+    Clock,
+    Delta(usize, &'a PlannedTable),
+    Border(usize, &'a PlannedTable),
+}
+
+impl<'s> MySqlCut<'s> {
+    /// Opens a read view on this connection and hands the request's answer to `take`.
+    pub async fn open(
+        session: &'s mut Session,
+        request: &CutRequest<'_>,
+        take: &mut dyn TakePart,
+    ) -> Result<MySqlCut<'s>, Fault> {
+        let asked = statements(request);
+        let mut cut = MySqlCut { session };
+        let mut done = 0;
+        // Each turn finishes at least one statement, so the loop is bounded by their number.
+        while done < asked.len() {
+            let mut sql = Vec::new();
+            if done == 0 {
+                sql.extend_from_slice(b"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;");
+            }
+            asked[done..].iter().for_each(|statement| {
+                sql.extend_from_slice(&statement.sql);
+                sql.push(b';');
+            });
+            sql.pop();
+            done += cut.read(&sql, &asked[done..], take).await?;
+        }
+        Ok(cut)
+    }
+
+    /// Sends statements and takes in their answers, up to the end or past the first that fails. Returns how many are
+    /// settled.
+    async fn read(&mut self, sql: &[u8], asked: &[Asked<'_>], take: &mut dyn TakePart) -> Result<usize, Fault> {
+        let mut rows = self.session.stream("read a cut", sql).await?;
+        for (settled, statement) in asked.iter().enumerate() {
+            let mut answer = Answer::new(statement.what);
+            loop {
+                match rows.next().await {
+                    Ok(RowEvent::Row(row)) => answer.add(&row, take).await?,
+                    Ok(RowEvent::EndOfSet) => break,
+                    Ok(RowEvent::EndOfAll) => {
+                        return Err(Fault::new(FaultKind::Unexpected, "read a cut").on(Side::Source));
+                    }
+                    Err(fault) => {
+                        answer.failed(fault, take).await?;
+                        return Ok(settled + 1);
+                    }
+                }
+            }
+            answer.end(take).await?;
+        }
+        read_to_end(&mut rows).await?;
+        Ok(asked.len())
+    }
+}
+
+fn statements<'a>(request: &CutRequest<'a>) -> Vec<Asked<'a>> {
+    let clock = Asked { sql: b"SELECT NOW(6)".to_vec(), what: What::Clock };
+    let deltas = request.deltas.iter().enumerate();
+    let deltas = deltas.map(|(at, delta)| Asked { sql: delta_query(delta), what: What::Delta(at, delta.table) });
+    let borders = request.borders.iter().enumerate();
+    let borders = borders.map(|(at, ask)| Asked { sql: border_query(ask), what: What::Border(at, ask.table) });
+    std::iter::once(clock).chain(deltas).chain(borders).collect()
+}
+
+/// Returns the query for the rows of a delta in mark order.
+fn delta_query(delta: &Delta<'_>) -> Vec<u8> {
+    let table = &delta.table.table;
+    let mark = delta.table.mark_column.as_deref().unwrap_or_default();
+    let mut query = format!("SELECT {} FROM {}", sql::wire_list(table), sql::table(&table.name)).into_bytes();
+    let column = sql::ident(mark);
+    match &delta.from {
+        DeltaStart::Beginning => {}
+        DeltaStart::Clock(at) => {
+            query.extend_from_slice(format!(" WHERE {column}>='{}'", fence::print_time(*at)).as_bytes());
+        }
+        DeltaStart::AfterId(id) => query.extend_from_slice(format!(" WHERE {column}>{id}").as_bytes()),
+        DeltaStart::AfterRow { clock, key } => push_after_row(&mut query, table, &column, (clock, key)),
+    }
+    let key = table.row_key().unwrap_or_default();
+    let mut order = vec![column];
+    order.extend(key.iter().filter(|part| part.name != mark).map(|part| sql::wire_order(part)));
+    query.extend_from_slice(format!(" ORDER BY {} LIMIT {}", order.join(","), delta.rows_max).as_bytes());
+    query
+}
+
+/// `clock >= t AND (clock > t OR key > k)`: the tie goes on at the next key (T3).
+fn push_after_row(
+    query: &mut Vec<u8>,
+    table: &leeward_core::table::Table,
+    column: &str,
+    (clock, key): (&[u8], &KeyCells),
+) {
+    let compare = |query: &mut Vec<u8>, operator: &str| {
+        query.extend_from_slice(format!("{column}{operator}").as_bytes());
+        sql::push_quoted(query, clock);
+    };
+    query.extend_from_slice(b" WHERE ");
+    compare(query, ">=");
+    query.extend_from_slice(b" AND (");
+    compare(query, ">");
+    query.extend_from_slice(b" OR ");
+    sql::push_after_wire(query, &table.row_key().unwrap_or_default(), key);
+    query.push(b')');
+}
+
+/// Returns the query for the key `rows` rows after a border, read from the key's index alone.
+fn border_query(ask: &Border<'_>) -> Vec<u8> {
+    let table = &ask.table.table;
+    let key = table.row_key().unwrap_or_default();
+    let index = sql::ident(table.row_key_name().unwrap_or("PRIMARY"));
+    let order = sql::border_list(&key);
+    let mut query = format!("SELECT {order} FROM {} FORCE INDEX ({index})", sql::table(&table.name)).into_bytes();
+    if ask.after.is_some() {
+        query.extend_from_slice(b" WHERE ");
+        let range = leeward_core::row::KeyRange { after: ask.after.clone(), upto: None };
+        sql::push_range(&mut query, &key, &range);
+    }
+    query.extend_from_slice(format!(" ORDER BY {order} LIMIT 1 OFFSET {}", ask.rows.max(1) - 1).as_bytes());
+    query
+}
+
+/// Finds a border on a connection, in its present transaction.
+pub async fn find_border(session: &mut Session, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
+    let row = session.row("find a range's border", &border_query(border)).await;
+    Ok(row.map_err(|fault| fault.of(border.table.name()))?.map(|row| cells(&row)))
+}
+
+/// What has arrived for one statement.
+struct Answer<'a> {
+    what: What<'a>,
+    rows: u64,
+    batch: RowBatch,
+    border: Option<KeyCells>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(what: What<'a>) -> Self {
+        let width = match what {
+            What::Delta(_, table) => table.table.wire_columns().len(),
+            _ => 0,
+        };
+        Answer { what, rows: 0, batch: RowBatch::new(width), border: None }
+    }
+
+    async fn add(&mut self, row: &Row, take: &mut dyn TakePart) -> Result<(), Fault> {
+        match self.what {
+            What::Clock => {
+                let at = fence::time(row, 0)
+                    .ok_or_else(|| Fault::new(FaultKind::Unexpected, "read the source's clock").on(Side::Source))?;
+                take.take(CutPart::Opened { at }).await
+            }
+            What::Border(..) => {
+                self.border = Some(cells(row));
+                Ok(())
+            }
+            What::Delta(delta, _) => {
+                self.rows += 1;
+                push_row(&mut self.batch, row);
+                if self.batch.bytes() < BATCH_BYTES {
+                    return Ok(());
+                }
+                let empty = RowBatch::new(self.batch.width());
+                let full = std::mem::replace(&mut self.batch, empty);
+                take.take(CutPart::Rows { delta, rows: full }).await
+            }
+        }
+    }
+
+    async fn end(self, take: &mut dyn TakePart) -> Result<(), Fault> {
+        match self.what {
+            What::Clock => Ok(()),
+            What::Border(border, _) => take.take(CutPart::BorderAt { border, upto: self.border }).await,
+            What::Delta(delta, _) => {
+                if !self.batch.is_empty() {
+                    take.take(CutPart::Rows { delta, rows: self.batch }).await?;
+                }
+                take.take(CutPart::Complete { delta, rows: self.rows }).await
+            }
+        }
+    }
+
+    /// Hands on a fault that concerns this table alone, and gives back one that concerns the whole cut.
+    async fn failed(self, fault: Fault, take: &mut dyn TakePart) -> Result<(), Fault> {
+        match self.what {
+            What::Clock => Err(fault),
+            What::Delta(delta, table) => {
+                let fault = of_table_alone(fault, table.name())?;
+                take.take(CutPart::Failed { delta, fault }).await
+            }
+            What::Border(border, table) => {
+                let fault = of_table_alone(fault, table.name())?;
+                take.take(CutPart::BorderFailed { border, fault }).await
+            }
+        }
+    }
+}
+
+/// Returns the fault with its table if the table alone is to be quarantined for it, else gives it back as an error.
+fn of_table_alone(fault: Fault, table: &TableName) -> Result<Fault, Fault> {
+    let fault = fault.of(table);
+    match fault.decision() {
+        Decision::Quarantine { .. } => Ok(fault),
+        _ => Err(fault),
+    }
+}
+
+/// Appends a text-protocol row to a batch.
+pub fn push_row(batch: &mut RowBatch, row: &Row) {
+    (0..row.len()).for_each(|at| batch.push_cell(bytes(row, at)));
+}
+
+fn cells(row: &Row) -> KeyCells {
+    KeyCells((0..row.len()).map(|at| bytes(row, at).unwrap_or_default().to_vec()).collect())
+}
+
+#[async_trait]
+impl Cut for MySqlCut<'_> {
+    async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
+        digests(self.session, ranges).await
+    }
+
+    async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault> {
+        row_hashes(self.session, range).await
+    }
+
+    async fn row_hashes_of(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<Vec<RowHash>, Fault> {
+        let mut found = Vec::new();
+        for some in keys.chunks(KEYS_PER_FETCH) {
+            let range = Range { table, keys: leeward_core::row::KeyRange::default() };
+            let mut query = digest::row_hash_query(&range);
+            query.extend_from_slice(b" WHERE ");
+            sql::push_keys(&mut query, &table.table.row_key().unwrap_or_default(), some);
+            let rows = self.session.rows("hash rows by key", &query).await.map_err(|fault| fault.of(table.name()))?;
+            for row in &rows {
+                found.push(digest::read_row_hash(row, &range)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
+        find_border(self.session, border).await
+    }
+
+    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault> {
+        let mut fetched = RowBatch::new(table.table.wire_columns().len());
+        let key = table.table.row_key().unwrap_or_default();
+        for some in keys.chunks(KEYS_PER_FETCH) {
+            let select = format!("SELECT {} FROM {} WHERE ", sql::wire_list(&table.table), sql::table(table.name()));
+            let mut query = select.into_bytes();
+            sql::push_keys(&mut query, &key, some);
+            let rows = self.session.rows("fetch rows by key", &query).await.map_err(|fault| fault.of(table.name()))?;
+            rows.iter().for_each(|row| push_row(&mut fetched, row));
+        }
+        Ok(fetched)
+    }
+
+    async fn all_rows(&mut self, table: &PlannedTable, rows_max: u64) -> Result<RowBatch, Fault> {
+        let list = sql::wire_list(&table.table);
+        let query = format!("SELECT {list} FROM {} LIMIT {}", sql::table(table.name()), rows_max + 1);
+        let rows = self.session.rows("fetch a whole table", &query).await.map_err(|fault| fault.of(table.name()))?;
+        if rows.len() as u64 > rows_max {
+            let why = format!("{} has no key and has outgrown {rows_max} rows; give it a primary key", table.name());
+            return Err(Fault::new(FaultKind::StalePlan(why), "fetch a whole table").of(table.name()));
+        }
+        let mut fetched = RowBatch::new(table.table.wire_columns().len());
+        rows.iter().for_each(|row| push_row(&mut fetched, row));
+        Ok(fetched)
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), Fault> {
+        self.session.run("close the cut", "COMMIT").await.map(|_| ())
+    }
+}
+
+/// Digests ranges on a connection, in its present transaction, all in one round trip unless one fails.
+pub async fn digests(session: &mut Session, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
+    let mut found = Vec::with_capacity(ranges.len());
+    // Each turn settles at least one range.
+    while found.len() < ranges.len() {
+        let asked = &ranges[found.len()..];
+        let query = asked.iter().map(digest::query).collect::<Vec<_>>().join(&b";"[..]);
+        let mut rows = session.stream("digest ranges", &query).await?;
+        let mut failed = false;
+        for range in asked {
+            let mut digest = None;
+            let answer = loop {
+                match rows.next().await {
+                    Ok(RowEvent::Row(row)) => digest = Some(digest::read(&row, range)),
+                    Ok(RowEvent::EndOfSet | RowEvent::EndOfAll) => break Ok(()),
+                    Err(fault) => break Err(fault),
+                }
+            };
+            match (answer, digest) {
+                (Ok(()), Some(digest)) => found.push(digest),
+                (Ok(()), None) => return Err(Fault::new(FaultKind::Unexpected, "digest ranges")),
+                (Err(fault), _) => {
+                    found.push(Err(of_table_alone(fault, range.table.name())?));
+                    failed = true;
+                    break;
+                }
+            }
+        }
+        if !failed {
+            read_to_end(&mut rows).await?;
+        }
+    }
+    Ok(found)
+}
+
+/// Takes the last answer, after which the connection is free again.
+async fn read_to_end(rows: &mut Rows<'_>) -> Result<(), Fault> {
+    match rows.next().await? {
+        RowEvent::EndOfAll => Ok(()),
+        _ => Err(Fault::new(FaultKind::Unexpected, "read an answer to its end")),
+    }
+}
+
+/// Lists the row hashes of a range on a connection, in its present transaction.
+pub async fn row_hashes(session: &mut Session, range: &Range<'_>) -> Result<Vec<RowHash>, Fault> {
+    let query = digest::row_hash_query(range);
+    let rows = session.rows("hash rows of a range", &query).await.map_err(|fault| fault.of(range.table.name()))?;
+    rows.iter().map(|row| digest::read_row_hash(row, range)).collect()
+}

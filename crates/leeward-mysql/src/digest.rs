@@ -1,0 +1,94 @@
+//! The digest's SQL: COUNT, SUM and XOR over 64-bit parts of a SHA-256 per row, and lists of row hashes.
+
+use leeward_core::digest::{Digest, RowHash};
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::port::Range;
+use leeward_core::row::KeyCells;
+use mysql_async::Row;
+
+use crate::sql;
+
+/// Keeps the derived table from being merged into the outer query, where the hash would be computed once for each use.
+/// Neither server has a limit this high; both materialize at a LIMIT, while only MySQL knows a hint for it.
+const NO_MERGE: &str = "LIMIT 18446744073709551615";
+
+/// Returns the query whose one row is a range's digest: rows, rows with a hash, sum, xor.
+pub fn query(range: &Range<'_>) -> Vec<u8> {
+    let table = &range.table.table;
+    let mut sql = b"SELECT COUNT(*),COUNT(h),CAST(COALESCE(SUM(CAST(CONV(SUBSTR(h,1,16),16,10) AS UNSIGNED)),0) AS CHAR),\
+        BIT_XOR(CAST(CONV(SUBSTR(h,17,16),16,10) AS UNSIGNED)) FROM (SELECT "
+        .to_vec();
+    sql.extend_from_slice(sql::row_hash(table).as_bytes());
+    sql.extend_from_slice(b" h");
+    push_from(&mut sql, range);
+    sql.extend_from_slice(format!(" {NO_MERGE}) d").as_bytes());
+    sql
+}
+
+/// Returns the query for a range's keys, each with the first 128 bits of its row hash in hex.
+pub fn row_hash_query(range: &Range<'_>) -> Vec<u8> {
+    let table = &range.table.table;
+    let mut sql = b"SELECT ".to_vec();
+    for column in table.row_key().unwrap_or_default() {
+        sql.extend_from_slice(sql::wire(column).as_bytes());
+        sql.push(b',');
+    }
+    sql.extend_from_slice(format!("LEFT({},32)", sql::row_hash(table)).as_bytes());
+    push_from(&mut sql, range);
+    sql
+}
+
+/// Appends `FROM table WHERE range`. The key's index is forced where a border is given, so that the range optimizer
+/// cannot fall back to a scan of the whole table (T11).
+pub fn push_from(sql: &mut Vec<u8>, range: &Range<'_>) {
+    let table = &range.table.table;
+    sql.extend_from_slice(format!(" FROM {}", sql::table(&table.name)).as_bytes());
+    let bounded = range.keys.after.is_some() || range.keys.upto.is_some();
+    if let (true, Some(key), Some(name)) = (bounded, table.row_key(), table.row_key_name()) {
+        sql.extend_from_slice(format!(" FORCE INDEX ({}) WHERE ", sql::ident(name)).as_bytes());
+        sql::push_range(sql, &key, &range.keys);
+    }
+}
+
+/// Reads the answer of [`query`]. A row without a hash cannot be compared, and that is an error, never equality.
+pub fn read(row: &Row, range: &Range<'_>) -> Result<Digest, Fault> {
+    let unreadable = || {
+        Fault::new(FaultKind::Unexpected, format!("digest {}", range.table.name())).of(range.table.name())
+    };
+    let number = |at: usize| text(row, at).and_then(|text| text.parse::<u64>().ok());
+    let (rows, hashed) = (number(0).ok_or_else(unreadable)?, number(1).ok_or_else(unreadable)?);
+    if rows != hashed {
+        // SHA2 or CONCAT answered NULL: a value beyond max_allowed_packet (T24).
+        return Err(Fault::new(FaultKind::PacketTooLarge, format!("digest {}", range.table.name()))
+            .of(range.table.name()));
+    }
+    Ok(Digest {
+        rows,
+        sum: text(row, 2).ok_or_else(unreadable)?.to_owned(),
+        xor: number(3).ok_or_else(unreadable)?,
+    })
+}
+
+/// Reads one row of the answer of [`row_hash_query`].
+pub fn read_row_hash(row: &Row, range: &Range<'_>) -> Result<RowHash, Fault> {
+    let unhashed = || {
+        Fault::new(FaultKind::PacketTooLarge, format!("hash rows of {}", range.table.name())).of(range.table.name())
+    };
+    let last = row.len().checked_sub(1).ok_or_else(unhashed)?;
+    let hash = text(row, last).and_then(|hex| u128::from_str_radix(hex, 16).ok()).ok_or_else(unhashed)?;
+    let cells = (0..last).map(|at| bytes(row, at).unwrap_or_default().to_vec()).collect();
+    Ok(RowHash { key: KeyCells(cells), hash })
+}
+
+/// Returns a cell of a text-protocol row, nothing for NULL.
+pub fn bytes(row: &Row, at: usize) -> Option<&[u8]> {
+    match row.as_ref(at) {
+        Some(mysql_async::Value::Bytes(bytes)) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// Returns a cell as UTF-8 text, nothing for NULL or other bytes.
+pub fn text(row: &Row, at: usize) -> Option<&str> {
+    bytes(row, at).and_then(|bytes| std::str::from_utf8(bytes).ok())
+}

@@ -1,0 +1,186 @@
+//! Looks at the source's threads for the fence (design §4), and proves that the look was fresh.
+//!
+//! InnoDB serves `INNODB_TRX` from a cache that is refilled only when nobody has read it for 100 ms, so another reader
+//! can keep it stale for as long as it likes. Each look therefore carries a nonce in its own text: only when our own
+//! transaction stands in the answer with this very text was the cache filled during the look. Otherwise the look
+//! proves nothing and is thrown away.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::NaiveDateTime;
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::fence::{Observation, Statement, Thread};
+use leeward_core::name::Side;
+use leeward_core::plan::PlannedTable;
+use leeward_core::server::Flavor;
+use mysql_async::Row;
+
+use crate::digest::text;
+use crate::session::Session;
+use crate::sql;
+
+/// Commands of threads that never run an application's statement and never own its rows. The event scheduler's own
+/// thread is a daemon, but the events it starts get threads of their own.
+const IDLE_COMMANDS: [&str; 6] = ["Sleep", "Daemon", "Binlog Dump", "Binlog Dump GTID", "Reset stmt", "Close stmt"];
+
+static NONCE: AtomicU64 = AtomicU64::new(1);
+
+/// Where the process list is read from on this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessList {
+    /// MariaDB: statements are numbered.
+    MariaDb,
+    /// MySQL with `performance_schema` on: reading takes no global lock.
+    PerformanceSchema,
+    /// MySQL with it off.
+    InformationSchema,
+}
+
+impl ProcessList {
+    /// Asks the server which one serves.
+    pub async fn probe(session: &mut Session) -> Result<ProcessList, Fault> {
+        if session.flavor() == Flavor::MariaDb {
+            return Ok(ProcessList::MariaDb);
+        }
+        let probe = "SELECT @@performance_schema, (SELECT COUNT(*) FROM information_schema.TABLES \
+                     WHERE TABLE_SCHEMA='performance_schema' AND TABLE_NAME='processlist')";
+        let row = session.row("look for the process list", probe).await?;
+        let on = row.is_some_and(|row| text(&row, 0) == Some("1") && text(&row, 1) == Some("1"));
+        Ok(if on { ProcessList::PerformanceSchema } else { ProcessList::InformationSchema })
+    }
+
+    fn query(self) -> &'static str {
+        match self {
+            ProcessList::MariaDb => {
+                "SELECT ID,USER,HOST,COMMAND,TIME,QUERY_ID FROM information_schema.PROCESSLIST"
+            }
+            ProcessList::PerformanceSchema => {
+                "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM performance_schema.processlist"
+            }
+            ProcessList::InformationSchema => {
+                "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM information_schema.PROCESSLIST"
+            }
+        }
+    }
+}
+
+/// Looks once: threads first, transactions second (a statement that ends in between leaves its open transaction to be
+/// seen), then the clock and the highest ids. One round trip. `ours` are Leeward's own threads, which cannot write.
+pub async fn observe(
+    session: &mut Session,
+    list: ProcessList,
+    ours: &[u64],
+    probes: &[&PlannedTable],
+) -> Result<Option<Observation>, Fault> {
+    const DOING: &str = "look at the source's open transactions";
+    let nonce = format!("leeward look {} {}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
+    let look = format!(
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;\
+         {};\
+         SELECT /* {nonce} */ trx_mysql_thread_id,trx_id,trx_started,trx_is_read_only,\
+         COALESCE(trx_query LIKE '%{nonce}%',0) FROM information_schema.INNODB_TRX;\
+         {};COMMIT",
+        list.query(),
+        clock_and_heads(probes),
+    );
+    let sets = session.sets(DOING, &look).await?;
+    let [processes, transactions, clock] = sets.as_slice() else {
+        return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
+    };
+    let me = session.thread_id();
+    let fresh = transactions.iter().any(|row| number(row, 0) == Some(me) && number(row, 4) == Some(1));
+    if !fresh {
+        return Ok(None);
+    }
+    let (identity, now, heads) = read_clock(clock, probes.len())
+        .ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
+    let mut seen = Observation {
+        // A new connection may have reached another server, on which thread ids mean other threads.
+        server: format!("{identity}/{me}"),
+        now,
+        heads,
+        threads: BTreeMap::new(),
+        detached: BTreeMap::new(),
+    };
+    let skip = |thread: u64| thread == me || ours.contains(&thread);
+    processes.iter().for_each(|row| add_process(&mut seen, row, skip));
+    transactions.iter().for_each(|row| add_transaction(&mut seen, row, skip));
+    Ok(Some(seen))
+}
+
+/// Looks at the clock and the highest ids alone: what is left without the PROCESS privilege.
+pub async fn observe_clock(session: &mut Session, probes: &[&PlannedTable]) -> Result<Option<Observation>, Fault> {
+    const DOING: &str = "look at the source's clock";
+    let rows = session.rows(DOING, &clock_and_heads(probes)).await?;
+    let (identity, now, heads) = read_clock(&rows, probes.len())
+        .ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
+    let server = format!("{identity}/{}", session.thread_id());
+    Ok(Some(Observation { server, now, heads, threads: BTreeMap::new(), detached: BTreeMap::new() }))
+}
+
+fn clock_and_heads(probes: &[&PlannedTable]) -> String {
+    let mut query = "SELECT COALESCE(@@global.server_id,0),NOW(6)".to_owned();
+    for table in probes {
+        let column = table.mark_column.as_deref().unwrap_or_default();
+        query.push_str(&format!(",(SELECT MAX({}) FROM {})", sql::ident(column), sql::table(table.name())));
+    }
+    query
+}
+
+fn read_clock(rows: &[Row], probes: usize) -> Option<(String, NaiveDateTime, Vec<Option<u64>>)> {
+    let row = rows.first()?;
+    let heads = (0..probes).map(|at| number(row, at + 2)).collect();
+    Some((text(row, 0)?.to_owned(), time(row, 1)?, heads))
+}
+
+fn add_process(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool) {
+    let Some(id) = number(row, 0).filter(|id| !skip(*id)) else { return };
+    let command = text(row, 3).unwrap_or_default();
+    if IDLE_COMMANDS.contains(&command) {
+        return;
+    }
+    let query_id = number(row, 5).filter(|query| *query > 0);
+    let running_s = text(row, 4).and_then(|seconds| seconds.parse::<i64>().ok()).map_or(0, |s| s.max(0) as u64);
+    let statement = Some(Statement { query_id, running_s });
+    seen.threads.insert(id, Thread { statement, transaction: None, account: account(row) });
+}
+
+/// The client's port in HOST tells people nothing and differs each time.
+fn account(row: &Row) -> String {
+    let host = text(row, 2).unwrap_or_default();
+    format!("{}@{}", text(row, 1).unwrap_or_default(), host.rsplit_once(':').map_or(host, |(host, _)| host))
+}
+
+fn add_transaction(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool) {
+    let (Some(thread), Some(started)) = (number(row, 0), time(row, 2)) else { return };
+    // START TRANSACTION READ ONLY cannot leave a row behind.
+    if skip(thread) || number(row, 3) == Some(1) {
+        return;
+    }
+    if thread == 0 {
+        seen.detached.insert(text(row, 1).unwrap_or_default().to_owned(), started);
+        return;
+    }
+    let idle = Thread { statement: None, transaction: None, account: format!("thread {thread}") };
+    seen.threads.entry(thread).or_insert(idle).transaction = Some(started);
+}
+
+fn number(row: &Row, at: usize) -> Option<u64> {
+    text(row, at).and_then(|digits| digits.parse().ok())
+}
+
+/// Reads a `DATETIME` cell with or without fractions.
+pub fn time(row: &Row, at: usize) -> Option<NaiveDateTime> {
+    text(row, at).and_then(parse_time)
+}
+
+/// Reads the text of a `DATETIME`.
+pub fn parse_time(text: &str) -> Option<NaiveDateTime> {
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok()
+}
+
+/// Prints a time as MySQL reads it, with microseconds.
+pub fn print_time(time: NaiveDateTime) -> String {
+    time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
+}

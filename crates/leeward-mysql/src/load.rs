@@ -1,0 +1,241 @@
+//! Chunks of the seed: read in short statements of their own, loaded as one stream, one transaction a chunk.
+//!
+//! `LOAD DATA LOCAL` implies IGNORE: duplicates are skipped and bad values coerced even in strict mode (T42), so the
+//! statement's own counts decide before COMMIT, and a chunk that was not taken exactly is rolled back and loaded again
+//! in plain statements.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream;
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::name::Side;
+use leeward_core::plan::PlannedTable;
+use leeward_core::port::{
+    Border, ChunkLoader, ChunkOf, ChunkReader, Lease, LoadMode, Range, RowFeed, TakeRows,
+};
+use leeward_core::row::{KeyCells, RowBatch};
+use leeward_core::server::Flavor;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::apply;
+use crate::control;
+use crate::cut::{self, BATCH_BYTES};
+use crate::digest::{self, text};
+use crate::endpoint::Endpoint;
+use crate::session::{RowEvent, Session};
+use crate::sql::{self, Form};
+
+/// One source connection that reads chunks.
+pub struct MySqlReader {
+    session: Session,
+}
+
+impl MySqlReader {
+    /// Connects.
+    pub async fn connect(endpoint: &Endpoint) -> Result<MySqlReader, Fault> {
+        Ok(MySqlReader { session: Session::open(endpoint, "seed").await? })
+    }
+}
+
+#[async_trait]
+impl ChunkReader for MySqlReader {
+    async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault> {
+        let table = &range.table.table;
+        let mut query = format!("SELECT {}", sql::wire_list(table)).into_bytes();
+        digest::push_from(&mut query, range);
+        if let Some(key) = table.row_key() {
+            query.extend_from_slice(format!(" ORDER BY {}", sql::border_list(&key)).as_bytes());
+        }
+        let width = table.wire_columns().len();
+        let of_table = |fault: Fault| fault.of(&table.name);
+        let mut rows = self.session.stream("read a chunk", &query).await.map_err(of_table)?;
+        let mut batch = RowBatch::new(width);
+        while let RowEvent::Row(row) = rows.next().await.map_err(of_table)? {
+            cut::push_row(&mut batch, &row);
+            if batch.bytes() >= BATCH_BYTES {
+                take.take(std::mem::replace(&mut batch, RowBatch::new(width))).await?;
+            }
+        }
+        if !batch.is_empty() {
+            take.take(batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
+        cut::find_border(&mut self.session, border).await
+    }
+}
+
+/// One target connection that loads chunks.
+pub struct MySqlLoader {
+    session: Session,
+    local_infile: bool,
+}
+
+impl MySqlLoader {
+    /// Connects, and asks whether the target takes `LOAD DATA LOCAL`.
+    pub async fn connect(endpoint: &Endpoint) -> Result<MySqlLoader, Fault> {
+        let mut session = Session::open(endpoint, "load").await?;
+        let row = session.row("ask for local_infile", "SELECT @@global.local_infile").await?;
+        let local_infile = row.is_some_and(|row| matches!(text(&row, 0), Some("1" | "ON")));
+        Ok(MySqlLoader { session, local_infile })
+    }
+}
+
+#[async_trait]
+impl ChunkLoader for MySqlLoader {
+    async fn load(
+        &mut self,
+        lease: &Lease,
+        chunk: ChunkOf<'_>,
+        mode: LoadMode,
+        rows: RowFeed,
+    ) -> Result<(u64, u64), Fault> {
+        apply::begin(&mut self.session, lease).await?;
+        let loaded = match mode {
+            LoadMode::Bulk if self.local_infile => bulk(&mut self.session, chunk.table, rows).await,
+            _ => careful(&mut self.session, chunk.table, rows).await,
+        };
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(fault) => {
+                // Best effort: a connection that cannot roll back is broken, and the server does it by itself.
+                let _ = self.session.run("roll back a chunk", "ROLLBACK").await;
+                return Err(fault.of(chunk.table.name()));
+            }
+        };
+        control::mark_chunk_done(&mut self.session, &lease.lane, chunk.chunk, loaded).await?;
+        apply::prove(&mut self.session, lease).await?;
+        self.session.commit("commit a chunk").await?;
+        Ok(loaded)
+    }
+}
+
+async fn careful(session: &mut Session, table: &PlannedTable, mut rows: RowFeed) -> Result<(u64, u64), Fault> {
+    let mut loaded = (0, 0);
+    while let Some(batch) = rows.next().await? {
+        // Rows taken out of the way are owed nothing here: the scrub that ends the seed looks at every row.
+        apply::write(session, table, &batch).await?;
+        loaded.0 += batch.rows() as u64;
+        loaded.1 += batch.bytes() as u64;
+    }
+    Ok(loaded)
+}
+
+/// What has gone into a stream, counted as it is taken.
+#[derive(Default)]
+struct Sent {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+async fn bulk(session: &mut Session, table: &PlannedTable, rows: RowFeed) -> Result<(u64, u64), Fault> {
+    let sent = Arc::new(Sent::default());
+    let statement = load_statement(table, session.flavor());
+    let written = table.table.written_columns().len();
+    let body = stream::unfold(Some((rows, sent.clone())), move |state| next_bytes(state, written));
+    let outcome = session.load("load a chunk", &statement, body).await?;
+    let (rows, bytes) = (sent.rows.load(Ordering::Acquire), sent.bytes.load(Ordering::Acquire));
+    if outcome.info == format!("Records: {rows}  Deleted: 0  Skipped: 0  Warnings: 0") || rows == 0 {
+        return Ok((rows, bytes));
+    }
+    Err(Fault::new(FaultKind::RowsRefused, "load a chunk").on(Side::Target))
+}
+
+type Loading = Option<(RowFeed, Arc<Sent>)>;
+
+/// Takes the next rows and turns them into the text that LOAD DATA reads; ends the stream after an error.
+async fn next_bytes(state: Loading, written: usize) -> Option<(Result<Bytes, Fault>, Loading)> {
+    let (mut rows, sent) = state?;
+    match rows.next().await {
+        Ok(Some(batch)) => {
+            sent.rows.fetch_add(batch.rows() as u64, Ordering::Release);
+            sent.bytes.fetch_add(batch.bytes() as u64, Ordering::Release);
+            Some((Ok(escape(&batch, written)), Some((rows, sent))))
+        }
+        Ok(None) => None,
+        Err(fault) => Some((Err(fault), None)),
+    }
+}
+
+/// Returns the LOAD DATA statement. JSON on MySQL refuses binary strings and goes through a variable.
+fn load_statement(table: &PlannedTable, flavor: Flavor) -> String {
+    let (mut columns, mut conversions) = (Vec::new(), Vec::new());
+    for (at, column) in table.table.written_columns().into_iter().enumerate() {
+        let name = sql::ident(&column.name);
+        if sql::form(column) == Form::Json && flavor == Flavor::MySql {
+            columns.push(format!("@c{at}"));
+            conversions.push(format!("{name}=CONVERT(@c{at} USING utf8mb4)"));
+        } else {
+            columns.push(name);
+        }
+    }
+    let set = if conversions.is_empty() { String::new() } else { format!(" SET {}", conversions.join(",")) };
+    format!(
+        "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {} CHARACTER SET binary FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' \
+         LINES TERMINATED BY '\\n' ({}){set}",
+        sql::table(table.name()),
+        columns.join(",")
+    )
+}
+
+/// Prints rows as LOAD DATA reads them: cells apart by tab, rows by line feed, `\N` for NULL.
+fn escape(batch: &RowBatch, written: usize) -> Bytes {
+    let mut text = Vec::with_capacity(batch.bytes() + batch.bytes() / 8 + batch.rows() * batch.width());
+    for row in 0..batch.rows() {
+        for at in 0..written {
+            if at > 0 {
+                text.push(b'\t');
+            }
+            match batch.cell(row, at) {
+                Some(cell) => push_escaped(&mut text, cell),
+                None => text.extend_from_slice(b"\\N"),
+            }
+        }
+        text.push(b'\n');
+    }
+    text.into()
+}
+
+fn push_escaped(text: &mut Vec<u8>, cell: &[u8]) {
+    let mut from = 0;
+    for (at, byte) in cell.iter().enumerate() {
+        let escaped = match byte {
+            b'\t' => b't',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\\' => b'\\',
+            0 => b'0',
+            0x1a => b'Z',
+            _ => continue,
+        };
+        text.extend_from_slice(&cell[from..at]);
+        text.extend_from_slice(&[b'\\', escaped]);
+        from = at + 1;
+    }
+    text.extend_from_slice(&cell[from..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_cells_stay_cells() {
+        let mut batch = RowBatch::new(3);
+        batch.push_cell(Some(b"\\N"));
+        batch.push_cell(None);
+        batch.push_cell(Some(b"a\tb\n\0c\r\x1a"));
+        assert_eq!(&escape(&batch, 3)[..], b"\\\\N\t\\N\ta\\tb\\n\\0c\\r\\Z\n");
+    }
+
+    #[test]
+    fn key_cells_of_generated_columns_are_not_written() {
+        let mut batch = RowBatch::new(2);
+        batch.push_cell(Some(b"1"));
+        batch.push_cell(Some(b"2"));
+        assert_eq!(&escape(&batch, 1)[..], b"1\n");
+    }
+}

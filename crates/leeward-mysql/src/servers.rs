@@ -1,0 +1,69 @@
+//! The ports' real answers: every connection that the engine asks for is opened here.
+
+use async_trait::async_trait;
+use leeward_core::fault::Fault;
+use leeward_core::name::Side;
+use leeward_core::port::{ChunkLoader, ChunkReader, Control, Servers, Shape, Shapes, Source, Target};
+
+use crate::apply::MySqlTarget;
+use crate::control::MySqlControl;
+use crate::cut::MySqlSource;
+use crate::endpoint::Endpoint;
+use crate::load::{MySqlLoader, MySqlReader};
+use crate::session::Session;
+use crate::shape::{ServerShapes, TargetShape};
+
+/// A source and a target.
+#[derive(Debug, Clone)]
+pub struct MySqlServers {
+    /// The source.
+    pub source: Endpoint,
+    /// The target.
+    pub target: Endpoint,
+}
+
+impl MySqlServers {
+    fn endpoint(&self, side: Side) -> &Endpoint {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+}
+
+#[async_trait]
+impl Servers for MySqlServers {
+    async fn source(&self) -> Result<Box<dyn Source>, Fault> {
+        Ok(Box::new(MySqlSource::connect(&self.source).await?))
+    }
+
+    async fn target(&self) -> Result<Box<dyn Target>, Fault> {
+        Ok(Box::new(MySqlTarget::connect(&self.target).await?))
+    }
+
+    async fn control(&self) -> Result<Box<dyn Control>, Fault> {
+        Ok(Box::new(MySqlControl::connect(&self.target).await?))
+    }
+
+    async fn shapes(&self, side: Side) -> Result<Box<dyn Shapes>, Fault> {
+        let session = Session::open(self.endpoint(side), "definitions").await?;
+        Ok(Box::new(ServerShapes::new(session)))
+    }
+
+    async fn shape(&self) -> Result<Box<dyn Shape>, Fault> {
+        let session = Session::open(&self.target, "shape").await?;
+        Ok(Box::new(TargetShape::new(session)))
+    }
+
+    async fn reader(&self) -> Result<Box<dyn ChunkReader>, Fault> {
+        Ok(Box::new(MySqlReader::connect(&self.source).await?))
+    }
+
+    async fn loader(&self) -> Result<Box<dyn ChunkLoader>, Fault> {
+        Ok(Box::new(MySqlLoader::connect(&self.target).await?))
+    }
+
+    async fn view(&self, side: Side) -> Result<Box<dyn Source>, Fault> {
+        Ok(Box::new(MySqlSource::connect(self.endpoint(side)).await?))
+    }
+}
