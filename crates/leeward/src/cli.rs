@@ -1,0 +1,392 @@
+//! The command line: what can be typed, and the help. Values are taken as text and checked in `config`, so that all
+//! mistakes of flags, environment and file come out together.
+//!
+//! clap's own reading of the environment is not used: its help would print the values, passwords included.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+
+use crate::config::key::{Key, Kind, Places, SideKey};
+
+const ABOUT: &str = "Keeps a warm copy of a MySQL or MariaDB database in another region, proves that it is right, and \
+                     says whether it can take over";
+
+const TOP_HELP: &str = "\
+First steps:
+  export LEEWARD_SOURCE_URL='mysql://leeward:…@db.east.example.com/?ca=global-bundle.pem'
+  export LEEWARD_TARGET_URL='mysql://leeward:…@db.west.example.com/?ca=global-bundle.pem'
+  leeward doctor --databases shop    what is missing on either side, with the GRANT to run
+  leeward plan   --databases shop    how each table will be kept, and why
+  leeward seed   --databases shop    the first copy; run it again to continue
+  leeward sync                       keep it in step, until stopped
+  leeward readiness                  can the copy take over now?
+
+Every option can be set by flag, by environment variable (--source-ca-file is
+LEEWARD_SOURCE_CA_FILE) and in leeward.toml ([source] ca_file = …); a flag wins over the
+environment, the environment over the file. A password is never a flag: put it into the URL's
+variable, LEEWARD_SOURCE_PASSWORD, --source-password-file or --source-secret.
+Results go to stdout, log and progress to stderr.
+
+Exit codes:
+  0  done, or the answer is yes
+  1  it could not be done or found out
+  2  the answer is no: differences, not ready, blocked, a check failed
+  3  usage or configuration";
+
+const DOCTOR_HELP: &str = "\
+Checks both sides and reports all findings at once: reachability, versions, privileges with the
+exact GRANT to run, server settings, clocks, and whether both addresses lead to one server. Writes nothing.
+
+Examples:
+  leeward doctor --databases shop,billing
+  leeward doctor --output json | jq '.findings[] | select(.status == \"fail\")'
+
+Exit code 2 when a check fails, 1 when one could not be made.";
+
+const PLAN_HELP: &str = "\
+Looks at the source and says for every table its class, its strategy and why. Writes nothing but
+the file named with --out. Tables that cannot be kept right are named with what would help.
+
+Examples:
+  leeward plan --databases shop
+  leeward plan --databases shop --policy policy.toml --out plan.json
+  leeward seed --plan plan.json";
+
+const SEED_HELP: &str = "\
+Creates the tables on the target and copies all rows in chunks. Killed at any moment and started
+again, it continues. Refuses a target that already holds such tables, unless --adopt is given:
+then they are compared and repaired instead of loaded.
+
+Examples:
+  leeward seed --databases shop
+  leeward seed --plan plan.json --parallel 8
+  leeward seed --databases shop --adopt";
+
+const SYNC_HELP: &str = "\
+Moves the target from one consistent view of the source to the next, until it is stopped. The
+first SIGTERM or Ctrl-C finishes or rolls back the open transaction, gives the lease back and
+exits with 0; a second one exits at once.
+
+Examples:
+  leeward sync
+  leeward sync --once           catch up, then exit
+  leeward sync --cycle-interval 2s";
+
+const STATUS_HELP: &str = "\
+Prints what Leeward itself has written down on the target: lag, tables, what waits for a person
+and what to do about it. Works while the source is unreachable.
+
+Exit code 2 when the lane is blocked, a table is quarantined, or nothing has been seeded yet.";
+
+const VERIFY_HELP: &str = "\
+Compares every row of both sides within one consistent view of the source. Differences are listed
+by key, never by value. Without --repair nothing is written anywhere; this works on any copy,
+also on a native replica that Leeward did not build.
+
+Examples:
+  leeward verify
+  leeward verify --tables 'shop.order*' --output json
+  leeward verify --repair
+
+Exit code 2 when there are differences, repaired or not.";
+
+const READINESS_HELP: &str = "\
+Runs every check of the catalogue in a fixed order and prints the verdict: READY,
+READY_WITH_WARNINGS or NOT_READY. What cannot be observed is not ready. Works while the source is
+unreachable.
+
+Exit code 0 when ready, 2 when not.";
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(name = "leeward", version, about = ABOUT, after_help = TOP_HELP, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    config: ConfigFlags,
+
+    /// No colour (also by NO_COLOR)
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_color: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check both sides: privileges, settings, clocks
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor,
+    /// Say how each table will be kept in step, and why
+    #[command(after_help = PLAN_HELP)]
+    Plan(PlanArgs),
+    /// Copy everything for the first time
+    #[command(after_help = SEED_HELP)]
+    Seed(SeedArgs),
+    /// Keep the target in step
+    #[command(after_help = SYNC_HELP)]
+    Sync(SyncArgs),
+    /// Print lag, tables and what waits for a person
+    #[command(after_help = STATUS_HELP)]
+    Status,
+    /// Compare both sides row by row
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
+    /// Say whether the target can take over
+    #[command(after_help = READINESS_HELP)]
+    Readiness,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Write the plan to this file, for review and for `seed --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Options of `seed`.
+#[derive(Debug, Args)]
+pub struct SeedArgs {
+    /// The tables are on the target already: compare and repair them instead of loading
+    #[arg(long)]
+    pub adopt: bool,
+
+    /// Chunks copied at once. Default: as the policy says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
+
+    /// Follow this plan instead of making one
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+
+    /// After this long without renewal another process may take the lane [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    lease_ttl: Option<String>,
+}
+
+/// Options of `sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// Exit once everything is in step
+    #[arg(long)]
+    pub once: bool,
+
+    /// Time from the start of one cycle to the next [default: 500ms]
+    #[arg(long, value_name = "TIME")]
+    cycle_interval: Option<String>,
+
+    /// Store and follow this plan instead of the stored one
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+
+    /// After this long without renewal another process may take the lane [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    lease_ttl: Option<String>,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Make the target equal: write missing and changed rows, delete extra ones, up to the brake
+    #[arg(long)]
+    pub repair: bool,
+
+    /// Only tables whose full name matches one of these globs
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub tables: Vec<String>,
+
+    /// Compare by this plan instead of the stored one
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Returns the configuration keys that were given as flags.
+    pub fn flags(&self) -> Vec<(Key, String)> {
+        let (cycle_interval, lease_ttl) = match &self.command {
+            Command::Seed(args) => (None, args.lease_ttl.clone()),
+            Command::Sync(args) => (args.cycle_interval.clone(), args.lease_ttl.clone()),
+            _ => (None, None),
+        };
+        let own = [(Key::CycleInterval, cycle_interval), (Key::LeaseTtl, lease_ttl)];
+        let own = own.into_iter().filter_map(|(key, text)| Some((key, text?)));
+        self.config.0.iter().cloned().chain(own).collect()
+    }
+}
+
+/// The configuration keys that every subcommand takes as flags, made from the one list of keys.
+#[derive(Debug)]
+struct ConfigFlags(Vec<(Key, String)>);
+
+impl ConfigFlags {
+    fn keys() -> impl Iterator<Item = Key> {
+        Key::all().into_iter().filter(|key| matches!(key.spec().places, Places::FlagAndFile | Places::Flag))
+    }
+}
+
+impl FromArgMatches for ConfigFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = Self::keys().filter_map(|key| Some((key, matches.get_one::<String>(&key.flag())?.clone())));
+        Ok(ConfigFlags(given.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for ConfigFlags {
+    fn augment_args(command: ClapCommand) -> ClapCommand {
+        command.args(Self::keys().map(argument))
+    }
+
+    fn augment_args_for_update(command: ClapCommand) -> ClapCommand {
+        Self::augment_args(command)
+    }
+}
+
+fn argument(key: Key) -> Arg {
+    let spec = key.spec();
+    let (heading, help, is_everyday) = match key {
+        Key::Side(side, side_key) => {
+            let heading = if key.table() == Some("source") { "Source" } else { "Target" };
+            (heading, spec.help.replace("{side}", &side.to_string()), side_key == SideKey::Url)
+        }
+        Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => ("AWS", spec.help.to_owned(), false),
+        Key::Output | Key::LogFormat | Key::LogLevel => ("Output", spec.help.to_owned(), true),
+        _ => ("Scope", spec.help.to_owned(), true),
+    };
+    let argument = Arg::new(key.flag())
+        .long(key.flag())
+        .value_name(spec.value_name)
+        .help(help)
+        .help_heading(heading)
+        .global(true)
+        .hide_short_help(!is_everyday);
+    match spec.kind {
+        // `--source-compression` and `--source-compression=false`.
+        Kind::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ => argument.action(ArgAction::Set),
+    }
+}
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Help or version was asked for.
+    Help(String),
+    /// The command line cannot be understood.
+    Usage(String),
+}
+
+/// Reads the command line, the program's name first.
+///
+/// # Errors
+/// Help and version, which are results, and mistakes. The text of a mistake holds no URL and no password.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Refusal> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    Cli::try_parse_from(&arguments).map_err(|error| {
+        let text = error.render().to_string();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Help(text),
+            _ => Refusal::Usage(without_secrets(text, &arguments)),
+        }
+    })
+}
+
+/// clap quotes what it does not understand, such as a URL that stands where none is expected.
+fn without_secrets(mut text: String, arguments: &[OsString]) -> String {
+    for argument in arguments.iter().skip(1) {
+        let argument = argument.to_string_lossy();
+        let value = match argument.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => value,
+            _ => &argument,
+        };
+        if value.contains("://") || value.contains('@') {
+            text = text.replace(value, "…");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn cli(arguments: &[&str]) -> Result<Cli, Refusal> {
+        parse(std::iter::once("leeward").chain(arguments.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_or_behind_the_subcommand() {
+        for arguments in [["--databases", "a,b", "doctor"], ["doctor", "--databases", "a,b"]] {
+            assert_eq!(cli(&arguments).unwrap().flags(), [(Key::Databases, "a,b".to_owned())]);
+        }
+        let sync = cli(&["sync", "--cycle-interval", "2s", "--source-iam", "--target-compression=false"]).unwrap();
+        let flags = sync.flags();
+        assert!(flags.contains(&(Key::CycleInterval, "2s".to_owned())));
+        assert_eq!(flags.iter().filter(|(_, text)| text == "true" || text == "false").count(), 2);
+    }
+
+    #[test]
+    fn a_mistyped_command_line_is_usage_and_quotes_no_url() {
+        for arguments in [
+            &["doctor", "mysql://u:hunter2@h/"][..],
+            &["mysql://u:hunter2@h/"],
+            &["doctor", "--sorce-url=mysql://u:hunter2@h/"],
+            &["doctor", "--sorce-url", "mysql://u:hunter2@h/"],
+            &["doctor", "--source-password", "hunter2"],
+            &["doctor", "--source-password=hunter2"],
+            &["doctor", "--source-iam=mysql://u:hunter2@h/", "x"],
+            &["seed", "--parallel", "mysql://u:hunter2@h/"],
+            &["seed", "--parallel", "65"],
+            &["doctor", "--cycle-interval", "1s"],
+            &["nothing"],
+            &[],
+        ] {
+            let Err(Refusal::Usage(text)) = cli(arguments) else { panic!("{arguments:?} is understood") };
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn help_is_no_mistake() {
+        for arguments in [&["--help"][..], &["-h"], &["--version"], &["sync", "--help"], &["status", "-h"]] {
+            assert!(matches!(cli(arguments), Err(Refusal::Help(_))), "{arguments:?}");
+        }
+    }
+
+    /// The whole help, as a person reads it. After a change that is meant, run the test with `LEEWARD_GOLDEN=write`.
+    #[test]
+    fn the_help_reads_as_agreed() {
+        let mut whole = Cli::command().term_width(100);
+        whole.build();
+        let mut text = whole.render_long_help().to_string();
+        for command in whole.get_subcommands_mut() {
+            let help = command.render_help();
+            text.push_str(&format!("\n=== leeward {} -h\n\n{help}", command.get_name()));
+        }
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        let text = lines.join("\n") + "\n";
+        let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli.help.txt");
+        if std::env::var_os("LEEWARD_GOLDEN").is_some_and(|what| what == "write") {
+            std::fs::write(&golden, &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(&golden).unwrap());
+    }
+}

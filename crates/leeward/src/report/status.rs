@@ -1,0 +1,342 @@
+//! The status of a lane, from what Leeward itself has written down on the target. The source is not asked.
+
+use chrono::NaiveDateTime;
+use leeward_core::fence::Holder;
+use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
+use leeward_core::plan::{FenceMode, Plan};
+use leeward_core::port::{ChunkRecord, Event, LeaseRecord};
+use serde::Serialize;
+
+/// Everything that was read from the control schema.
+#[derive(Debug, Clone)]
+pub struct StatusFacts {
+    /// Now, by this machine's clock (UTC).
+    pub now: NaiveDateTime,
+    /// The lane; nothing when no seed has begun.
+    pub lane: Option<LaneRecord>,
+    /// The stored plan.
+    pub plan: Option<Plan>,
+    /// Its tables.
+    pub tables: Vec<TableRecord>,
+    /// Who holds the lease.
+    pub lease: Option<LeaseRecord>,
+    /// What happened lately, newest first.
+    pub events: Vec<(NaiveDateTime, Event)>,
+    /// Chunks of a seed.
+    pub chunks: Vec<ChunkRecord>,
+}
+
+impl StatusFacts {
+    /// Returns the facts of a target that Leeward has never worked on.
+    pub fn nothing(now: NaiveDateTime) -> StatusFacts {
+        StatusFacts { now, lane: None, plan: None, tables: vec![], lease: None, events: vec![], chunks: vec![] }
+    }
+}
+
+/// The status of a lane.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[must_use = "an unread report is not actionable"]
+pub struct StatusReport {
+    /// Version of this form.
+    pub schema: u32,
+    /// When it was made, by this machine's clock (UTC).
+    pub now: NaiveDateTime,
+    /// The lane.
+    pub lane: LaneStatus,
+    /// Who works on it.
+    pub worker: WorkerStatus,
+    /// Why marks wait, oldest holder first.
+    pub fence: FenceStatus,
+    /// Every table, those that wait for a person first.
+    pub tables: Vec<TableStatus>,
+    /// Tables that the plan leaves out.
+    pub left_out: Vec<LeftOutStatus>,
+    /// What happened lately, newest first.
+    pub events: Vec<EventStatus>,
+}
+
+/// The lane as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LaneStatus {
+    /// Its name; empty when there is none.
+    pub name: String,
+    /// `absent`, `seeding`, `catching_up`, `live` or `blocked`.
+    pub state: LaneWord,
+    /// Why it is blocked.
+    pub reason: Option<String>,
+    /// What to do, when a person must act.
+    pub remedy: Option<String>,
+    /// The source's clock at the last applied cut that was consistent across tables.
+    pub cut_at: Option<NaiveDateTime>,
+    /// The target's clock when it was applied.
+    pub applied_at: Option<NaiveDateTime>,
+    /// Milliseconds from that cut until now: what would be lost if the source were gone. The two clocks may differ.
+    pub lag_ms: Option<u64>,
+    /// Cycles applied.
+    pub cycle: u64,
+    /// The plan that it follows.
+    pub plan_hash: String,
+    /// Progress of the seed, while it lasts.
+    pub seed: Option<SeedStatus>,
+}
+
+/// Where a lane stands, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneWord {
+    /// Nothing has been seeded.
+    Absent,
+    /// Rows are being copied for the first time.
+    Seeding,
+    /// Tables are not consistent with each other.
+    CatchingUp,
+    /// Every table that is not quarantined equals one cut.
+    Live,
+    /// A person must act.
+    Blocked,
+}
+
+/// Progress of a seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SeedStatus {
+    /// Chunks known so far.
+    pub chunks: u64,
+    /// Chunks whose rows are on the target.
+    pub chunks_done: u64,
+    /// Rows copied.
+    pub rows: u64,
+    /// Bytes copied.
+    pub bytes: u64,
+}
+
+/// Who works on a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerStatus {
+    /// Whether somebody does.
+    pub state: WorkerWord,
+    /// Who, as it described itself.
+    pub holder: Option<String>,
+    /// Seconds since it last renewed its lease.
+    pub renewed_s_ago: Option<u64>,
+    /// The lease's epoch.
+    pub epoch: Option<u64>,
+}
+
+/// Whether somebody works on a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerWord {
+    /// The lease is held and fresh.
+    Running,
+    /// The lease was given back, or never taken.
+    None,
+    /// The lease is held but no longer renewed: the process has died or is cut off.
+    Silent,
+    /// The target was promoted: nobody may write to it any more.
+    Promoted,
+}
+
+/// How marks are made safe, and what they wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FenceStatus {
+    /// Why there is no proof; nothing where there is one, or no plan.
+    pub unproved: Option<String>,
+    /// Threads of the source that the marks wait for.
+    pub holders: Vec<Holder>,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TableStatus {
+    /// Its full name.
+    pub name: String,
+    /// `planned`, `seeding`, `catching_up`, `live` or `quarantined`.
+    pub state: TableWord,
+    /// How it is kept.
+    pub strategy: Option<leeward_core::class::Strategy>,
+    /// Rows applied since the seed.
+    pub rows_applied: u64,
+    /// The source's clock at the cut that the table was brought to.
+    pub cut_at: Option<NaiveDateTime>,
+    /// Since when every row has been compared, by the source's clock.
+    pub verified_since: Option<NaiveDateTime>,
+    /// Rows that the last complete comparison had to repair or delete.
+    pub last_pass_differences: u64,
+    /// What comparisons have shown against its class.
+    pub contradictions: Vec<leeward_core::mark::Contradiction>,
+    /// Why it is quarantined.
+    pub reason: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+/// Where a table stands, in one word. The order is that of urgency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableWord {
+    /// It waits for a person.
+    Quarantined,
+    /// Nothing of it is on the target.
+    Planned,
+    /// Its rows are being copied.
+    Seeding,
+    /// It has not yet been seen to equal a cut.
+    CatchingUp,
+    /// It equals the lane's cut.
+    Live,
+}
+
+/// A table that the plan leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOutStatus {
+    /// Its full name.
+    pub name: String,
+    /// What the owner can do.
+    pub remedy: String,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventStatus {
+    /// When, by the target's clock.
+    pub at: NaiveDateTime,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+impl StatusReport {
+    /// Makes the report.
+    pub fn new(facts: StatusFacts) -> StatusReport {
+        let StatusFacts { now, lane, plan, tables, lease, events, chunks } = facts;
+        let holders = lane.as_ref().map(|lane| lane.holders.clone()).unwrap_or_default();
+        let mut tables: Vec<TableStatus> = tables.into_iter().map(|record| table(record, plan.as_ref())).collect();
+        tables.sort_by(|a, b| (a.state, &a.name).cmp(&(b.state, &b.name)));
+        StatusReport {
+            schema: 1,
+            now,
+            lane: lane_status(lane, now, &chunks),
+            worker: worker(lease),
+            fence: FenceStatus { unproved: plan.as_ref().and_then(unproved), holders },
+            tables,
+            left_out: plan.map(left_out).unwrap_or_default(),
+            events: events.into_iter().map(|(at, event)| EventStatus { at, event }).collect(),
+        }
+    }
+
+    /// Returns whether everything goes on without a person: the answer behind the exit code.
+    pub fn needs_nobody(&self) -> bool {
+        let is_lane_fine = !matches!(self.lane.state, LaneWord::Absent | LaneWord::Blocked);
+        is_lane_fine && self.tables.iter().all(|table| table.state != TableWord::Quarantined)
+    }
+}
+
+fn lane_status(lane: Option<LaneRecord>, now: NaiveDateTime, chunks: &[ChunkRecord]) -> LaneStatus {
+    let Some(lane) = lane else {
+        return LaneStatus {
+            name: String::new(),
+            state: LaneWord::Absent,
+            reason: None,
+            remedy: Some("run `leeward seed`".to_owned()),
+            cut_at: None,
+            applied_at: None,
+            lag_ms: None,
+            cycle: 0,
+            plan_hash: String::new(),
+            seed: None,
+        };
+    };
+    let (state, reason, remedy) = match lane.state {
+        LaneState::Seeding => (LaneWord::Seeding, None, None),
+        LaneState::CatchingUp => (LaneWord::CatchingUp, None, None),
+        LaneState::Live => (LaneWord::Live, None, None),
+        LaneState::Blocked { reason, remedy } => (LaneWord::Blocked, Some(reason), Some(remedy)),
+    };
+    LaneStatus {
+        name: lane.lane,
+        state,
+        reason,
+        remedy,
+        cut_at: lane.cut_at,
+        applied_at: lane.applied_at,
+        lag_ms: lane.cut_at.map(|cut_at| lag_ms(cut_at, now, lane.clock_offset_ms)),
+        cycle: lane.cycle,
+        plan_hash: lane.plan_hash,
+        seed: (state == LaneWord::Seeding).then(|| seed(chunks)),
+    }
+}
+
+/// Returns the time since a cut. The two clocks are brought together by what the last cycle saw of their difference.
+fn lag_ms(cut_at: NaiveDateTime, now: NaiveDateTime, clock_offset_ms: Option<i64>) -> u64 {
+    let apart_ms = (now - cut_at).num_milliseconds().saturating_sub(clock_offset_ms.unwrap_or(0));
+    u64::try_from(apart_ms).unwrap_or(0)
+}
+
+fn seed(chunks: &[ChunkRecord]) -> SeedStatus {
+    let done = chunks.iter().filter(|chunk| chunk.done);
+    SeedStatus {
+        chunks: chunks.len() as u64,
+        chunks_done: done.clone().count() as u64,
+        rows: done.clone().map(|chunk| chunk.rows).sum(),
+        bytes: done.map(|chunk| chunk.bytes).sum(),
+    }
+}
+
+fn worker(lease: Option<LeaseRecord>) -> WorkerStatus {
+    let Some(lease) = lease else {
+        return WorkerStatus { state: WorkerWord::None, holder: None, renewed_s_ago: None, epoch: None };
+    };
+    let state = if lease.promoted {
+        WorkerWord::Promoted
+    } else if lease.holder.is_empty() {
+        WorkerWord::None
+    } else if lease.age_s > lease.ttl_s {
+        WorkerWord::Silent
+    } else {
+        WorkerWord::Running
+    };
+    WorkerStatus {
+        state,
+        holder: Some(lease.holder).filter(|holder| !holder.is_empty()),
+        renewed_s_ago: Some(lease.age_s),
+        epoch: Some(lease.epoch),
+    }
+}
+
+fn unproved(plan: &Plan) -> Option<String> {
+    match &plan.fence {
+        FenceMode::Proved => None,
+        FenceMode::Window { why, .. } => Some(why.clone()),
+    }
+}
+
+fn left_out(plan: Plan) -> Vec<LeftOutStatus> {
+    let one = |left: leeward_core::plan::LeftOut| LeftOutStatus { name: left.name.to_string(), remedy: left.remedy };
+    plan.left_out.into_iter().map(one).collect()
+}
+
+fn table(record: TableRecord, plan: Option<&Plan>) -> TableStatus {
+    let planned = plan.and_then(|plan| plan.tables.iter().find(|table| *table.name() == record.name));
+    let (state, reason, remedy) = match record.state {
+        TableState::Planned => (TableWord::Planned, None, None),
+        TableState::Seeding => (TableWord::Seeding, None, None),
+        TableState::CatchingUp => (TableWord::CatchingUp, None, None),
+        TableState::Live => (TableWord::Live, None, None),
+        TableState::Quarantined { reason, remedy, .. } => (TableWord::Quarantined, Some(reason), Some(remedy)),
+    };
+    TableStatus {
+        name: record.name.to_string(),
+        state,
+        strategy: planned.map(|table| table.strategy),
+        rows_applied: record.rows_applied,
+        cut_at: record.cut_at,
+        verified_since: record.scrub.verified_since,
+        last_pass_differences: record.scrub.last_pass_differences,
+        contradictions: record.contradictions,
+        reason,
+        remedy,
+    }
+}
+
+#[cfg(test)]
+mod tests;

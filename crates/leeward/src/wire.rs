@@ -1,0 +1,64 @@
+//! The one place where ports are connected with what answers them: settings become endpoints, endpoints connections.
+//! No other module of the binary names a driver or an SDK.
+
+#[cfg(feature = "aws")]
+mod aws;
+
+use std::sync::Arc;
+
+use leeward_core::name::Side;
+use leeward_mysql::endpoint::{Endpoint, FixedPassword, PasswordFile, PasswordSource};
+
+use crate::Failure;
+use crate::config::raw::Environment;
+use crate::config::{PasswordFrom, Settings, SideSettings};
+
+/// Returns the process's environment. A name that is not UTF-8 cannot be one of ours.
+pub fn environment() -> Environment {
+    let named = |(name, value): (std::ffi::OsString, _)| Some((name.into_string().ok()?, value));
+    std::env::vars_os().filter_map(named).collect()
+}
+
+/// Returns the working directory, in which `leeward.toml` is looked for.
+///
+/// # Errors
+/// When it was deleted or may not be read.
+pub fn directory() -> Result<std::path::PathBuf, Failure> {
+    use anyhow::Context;
+
+    Ok(std::env::current_dir().context("find the working directory")?)
+}
+
+/// Returns how one side is reached. Nothing is connected yet; an AWS configuration is loaded where it is needed.
+///
+/// # Errors
+/// When the side was not given, or AWS cannot be asked.
+pub async fn endpoint(settings: &Settings, side: Side) -> Result<Endpoint, Failure> {
+    let given = settings.side(side)?;
+    Ok(Endpoint {
+        side,
+        host: given.host.clone(),
+        port: given.port,
+        user: given.user.clone().unwrap_or_default(),
+        password: password(settings, given).await?,
+        tls: given.tls.clone(),
+        timeouts: given.timeouts,
+        compression: given.compression,
+    })
+}
+
+#[cfg_attr(not(feature = "aws"), expect(unused_variables, reason = "only AWS needs more than the side's settings"))]
+async fn password(settings: &Settings, side: &SideSettings) -> Result<Arc<dyn PasswordSource>, Failure> {
+    match &side.password {
+        PasswordFrom::Given(password) => Ok(Arc::new(FixedPassword::new(password.expose()))),
+        PasswordFrom::File(path) => Ok(Arc::new(PasswordFile::new(path))),
+        #[cfg(feature = "aws")]
+        PasswordFrom::AwsSecret(id) => Ok(Arc::new(aws::SecretPassword::open(&settings.aws, side.side, id).await?)),
+        #[cfg(feature = "aws")]
+        PasswordFrom::IamToken => Ok(Arc::new(aws::TokenPassword::open(&settings.aws, side).await?)),
+        #[cfg(not(feature = "aws"))]
+        PasswordFrom::AwsSecret(_) | PasswordFrom::IamToken => {
+            Err(Failure::Machine(anyhow::anyhow!("this leeward was built without the aws feature")))
+        }
+    }
+}

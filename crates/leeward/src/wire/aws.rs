@@ -1,0 +1,79 @@
+//! Passwords from AWS in the form in which `leeward-mysql` asks for them. Neither crate knows the other.
+
+use async_trait::async_trait;
+use leeward_aws::{AwsError, AwsSettings, SecretSource, TokenSource, TokenUser};
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::name::Side;
+use leeward_core::secret::{Cleartext, Password, PasswordAge, PasswordSource, Secret};
+use tokio::sync::Mutex;
+
+use crate::config::SideSettings;
+use crate::config::resolve::AwsPlace;
+
+/// A password in Secrets Manager. It is kept until the server refuses it: a new connection must not cost a call to AWS,
+/// nor fail because AWS does not answer.
+pub struct SecretPassword {
+    source: SecretSource,
+    side: Side,
+    kept: Mutex<Option<Password>>,
+}
+
+impl SecretPassword {
+    /// Loads the AWS configuration. Nothing is read yet.
+    pub async fn open(aws: &AwsPlace, side: Side, id: &str) -> Result<SecretPassword, Fault> {
+        let source = SecretSource::open(&settings(aws), id).await.map_err(|error| fault(error, side))?;
+        Ok(SecretPassword { source, side, kept: Mutex::new(None) })
+    }
+}
+
+#[async_trait]
+impl PasswordSource for SecretPassword {
+    async fn password(&self, age: PasswordAge) -> Result<Password, Fault> {
+        let mut kept = self.kept.lock().await;
+        if let (Some(password), PasswordAge::Cached) = (kept.as_ref(), age) {
+            return Ok(password.clone());
+        }
+        let found = self.source.fetch().await.map_err(|error| fault(error, self.side))?;
+        let text = Secret::new(found.password.expose());
+        let password = Password { text, user: found.username, cleartext: Cleartext::Never };
+        Ok(kept.insert(password).clone())
+    }
+}
+
+/// An IAM token, signed anew for every connection (T34).
+pub struct TokenPassword {
+    source: TokenSource,
+    side: Side,
+}
+
+impl TokenPassword {
+    /// Loads the AWS configuration. Nothing is signed yet.
+    pub async fn open(aws: &AwsPlace, side: &SideSettings) -> Result<TokenPassword, Fault> {
+        let user = TokenUser { host: side.host.clone(), port: side.port, user: side.user.clone().unwrap_or_default() };
+        let source = TokenSource::open(&settings(aws), user).await.map_err(|error| fault(error, side.side))?;
+        Ok(TokenPassword { source, side: side.side })
+    }
+}
+
+#[async_trait]
+impl PasswordSource for TokenPassword {
+    async fn password(&self, _age: PasswordAge) -> Result<Password, Fault> {
+        let token = self.source.token().await.map_err(|error| fault(error, self.side))?;
+        Ok(Password { text: Secret::new(token.expose()), user: None, cleartext: Cleartext::OverTlsOnly })
+    }
+}
+
+fn settings(aws: &AwsPlace) -> AwsSettings {
+    let AwsPlace { region, endpoint_url, role_arn } = aws.clone();
+    AwsSettings { region, endpoint_url, role_arn }
+}
+
+/// An AWS that cannot be reached is waited for like a server; everything else needs a person, and AWS's own remedy says
+/// more than ours would.
+fn fault(error: AwsError, side: Side) -> Fault {
+    let kind = match error.kind().is_transient() {
+        true => FaultKind::Unreachable,
+        false => FaultKind::Refused(error.remedy().to_owned()),
+    };
+    Fault::new(kind, format!("get the password for the {side} from AWS")).because(error)
+}
