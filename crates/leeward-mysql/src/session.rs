@@ -29,6 +29,12 @@ const PATIENT_WAIT_MAX: Duration = Duration::from_secs(48 * 3600);
 /// late. A 16 MiB statement gets 64 s on top.
 const SENT_BYTES_PER_S_MIN: u64 = 256 * 1024;
 
+/// The driver sends parameters in one packet up to the protocol's packet size, and value by value beyond it.
+const SENT_WHOLE_BYTES_MAX: usize = (1 << 24) - 1;
+
+/// Room for what goes with a statement or a value: command, ids, types. Each is a few bytes for each parameter.
+const PACKET_OVERHEAD_BYTES: usize = 16 * 1024;
+
 /// What a statement did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -71,6 +77,7 @@ pub struct Session {
     version: Version,
     version_text: String,
     thread_id: u64,
+    packet_bytes_max: u64,
     timeouts: Timeouts,
 }
 
@@ -105,6 +112,7 @@ impl Session {
             flavor: Flavor::MySql,
             version: Version(0, 0, 0),
             version_text: String::new(),
+            packet_bytes_max: u64::MAX,
             timeouts: endpoint.timeouts,
         }
     }
@@ -154,6 +162,11 @@ impl Session {
     /// Returns the server's number of this connection, for `KILL`.
     pub fn thread_id(&self) -> u64 {
         self.thread_id
+    }
+
+    /// Returns the server's `max_allowed_packet` in bytes, which every statement must stay below.
+    pub fn packet_bytes_max(&self) -> u64 {
+        self.packet_bytes_max
     }
 
     /// Returns whether it cannot be used any more.
@@ -238,6 +251,7 @@ impl Session {
     }
 
     async fn start<'a>(&'a mut self, doing: &str, sql: &[u8], patience: Patience) -> Result<Rows<'a>, Fault> {
+        self.check_packet(doing, sql.len())?;
         let first_wait = self.limit(patience) + sending(sql.len());
         let conn = self.begin(doing)?;
         let sent = wait(first_wait, conn.query_iter(sql)).await.map(drop);
@@ -255,6 +269,8 @@ impl Session {
     /// [`Session::run`].
     pub async fn insert_long(&mut self, doing: &str, sql: &str, params: Vec<Value>) -> Result<Outcome, Fault> {
         let bytes = params.iter().map(|value| value.bin_len() as usize).sum();
+        let longest = params.iter().map(|value| value.bin_len() as usize).max().unwrap_or(0);
+        self.check_packet(doing, if bytes < SENT_WHOLE_BYTES_MAX { bytes } else { longest })?;
         let limit = self.limit(Patience::Usual) + sending(bytes);
         let conn = self.begin(doing)?;
         let executed = wait(limit, conn.exec_drop(sql, params)).await;
@@ -345,6 +361,15 @@ impl Session {
                 (Err(lost), _) => return Err(self.settle(lost, doing)),
             }
         }
+    }
+
+    /// The server closes the connection on a packet beyond its limit, often before it can be heard why.
+    fn check_packet(&self, doing: &str, bytes: usize) -> Result<(), Fault> {
+        if (bytes + PACKET_OVERHEAD_BYTES) as u64 <= self.packet_bytes_max {
+            return Ok(());
+        }
+        let cause = Cause(format!("{bytes} bytes are to be sent, max_allowed_packet is {}", self.packet_bytes_max));
+        Err(Fault::new(FaultKind::PacketTooLarge, doing).on(self.side).because(cause))
     }
 
     /// Turns a lost answer into a fault. The session goes on only if the server itself answered.

@@ -19,6 +19,10 @@ use crate::fault::Cause;
 /// which it would give up by itself.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(600);
 
+/// Largest piece that is sent as one packet: far below the smallest `max_allowed_packet` in use (4 MiB), and small
+/// enough for the read time-out on a slow link. Pieces are bytes of a file; where they are cut does not matter.
+const PIECE_BYTES_MAX: usize = 1 << 20;
+
 /// The body on its way, shared between the driver, which sends it, and the watch over the time-outs.
 struct Progress {
     state: Mutex<State>,
@@ -45,6 +49,8 @@ enum Party {
 /// closed from outside, which undoes the statement whatever the transaction.
 struct Body {
     pieces: BoxStream<'static, Result<Bytes, Fault>>,
+    /// What is left of a piece that was too large.
+    rest: Bytes,
     progress: Arc<Progress>,
 }
 
@@ -78,10 +84,21 @@ impl Progress {
     }
 }
 
+impl Body {
+    fn cut(&mut self) -> Bytes {
+        let bytes = self.rest.len().min(PIECE_BYTES_MAX);
+        self.rest.split_to(bytes)
+    }
+}
+
 impl Stream for Body {
     type Item = std::io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if !self.rest.is_empty() {
+            self.progress.moved(Party::Server);
+            return Poll::Ready(Some(Ok(self.cut())));
+        }
         match self.pieces.poll_next_unpin(cx) {
             Poll::Pending => {
                 self.progress.moved(Party::Body);
@@ -89,7 +106,8 @@ impl Stream for Body {
             }
             Poll::Ready(Some(Ok(piece))) => {
                 self.progress.moved(Party::Server);
-                Poll::Ready(Some(Ok(piece)))
+                self.rest = piece;
+                Poll::Ready(Some(Ok(self.cut())))
             }
             Poll::Ready(None) => {
                 self.progress.moved(Party::Server);
@@ -128,7 +146,8 @@ impl Session {
         let progress = Progress::new();
         // The driver's slot for the body wants more than a stream can promise (`Sync`), so it gets a handle; and what
         // it does not take must not lie in wait for a later statement.
-        let slot = Arc::new(Mutex::new(Some(Body { pieces: body.boxed(), progress: progress.clone() })));
+        let body = Body { pieces: body.boxed(), rest: Bytes::new(), progress: progress.clone() };
+        let slot = Arc::new(Mutex::new(Some(body)));
         let handle = slot.clone();
         let read = self.timeouts.read;
         let conn = self.begin(doing)?;

@@ -10,7 +10,6 @@ use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::graveyard::Opening;
 use super::{Session, settings};
 use crate::endpoint::{Cleartext, Compression, Endpoint, Password, PasswordAge, TlsMode};
 use crate::fault::{self, Cause};
@@ -120,7 +119,7 @@ async fn look_up(endpoint: &Endpoint, doing: &str) -> Result<Vec<IpAddr>, Fault>
 }
 
 async fn connect_to(endpoint: &Endpoint, opts: &Opts, address: IpAddr, doing: &str) -> Result<Conn, Fault> {
-    let to_address = |opts: OptsBuilder| Opening::new(Conn::new(opts.resolved_ips(Some(vec![address]))));
+    let to_address = |opts: OptsBuilder| Conn::new(opts.resolved_ips(Some(vec![address])));
     let error = match to_address(OptsBuilder::from_opts(opts.clone())).await {
         Ok(conn) => return Ok(conn),
         Err(error) => error,
@@ -214,19 +213,20 @@ async fn read_ca_file(path: &Path, side: Side) -> Result<Vec<u8>, Cause> {
 async fn settle_in(mut session: Session, endpoint: &Endpoint, doing: &str) -> Result<Session, Fault> {
     // MariaDB runs what stands in its own comments; the version's text can be changed by whoever builds the server.
     let sql = format!(
-        "{}; SELECT CONNECTION_ID(), CURRENT_USER(), VERSION(), 0 /*M! + 1 */",
+        "{}; SELECT CONNECTION_ID(), CURRENT_USER(), VERSION(), 0 /*M! + 1 */, @@max_allowed_packet",
         settings::statements(endpoint.side, endpoint.timeouts.read)
     );
     let row = session.row(&format!("{doing} and apply the session settings"), &sql).await?;
-    let read = row.and_then(|row| mysql_async::from_row_opt::<(u64, String, String, u8)>(row).ok());
+    let read = row.and_then(|row| mysql_async::from_row_opt::<(u64, String, String, u8, u64)>(row).ok());
     let understood = read.and_then(|read| Version::parse(&read.2).map(|version| (read, version)));
-    let Some(((thread_id, account, version_text, is_mariadb), version)) = understood else {
+    let Some(((thread_id, account, version_text, is_mariadb, packet_bytes_max), version)) = understood else {
         let cause = Cause("the server does not say its version as MySQL and MariaDB do".to_owned());
         return Err(Fault::new(FaultKind::Unexpected, doing).because(cause));
     };
     session.thread_id = thread_id;
     session.account = account;
     session.version = version;
+    session.packet_bytes_max = packet_bytes_max;
     session.version_text = version_text;
     session.flavor = if is_mariadb == 1 { Flavor::MariaDb } else { Flavor::MySql };
     Ok(session)

@@ -45,6 +45,21 @@ leeward_testkit::each_kind! {
         Ok(())
     }
 
+    async fn a_row_beyond_any_packet_is_loaded(kind: Kind) -> Result<()> {
+        let (target, database) = target(kind).await?;
+        let mut session = Session::open(&target, "test").await?;
+        let table = format!("{database}.t");
+        session.run("make a table", &format!("CREATE TABLE {table} (id INT PRIMARY KEY, v LONGBLOB)")).await?;
+        session.run("begin", "START TRANSACTION").await?;
+        let sql = format!("LOAD DATA LOCAL INFILE 'rows' INTO TABLE {table} CHARACTER SET binary (id, v)");
+        let row = Bytes::from(format!("1\t{}\n", "x".repeat(20 << 20)));
+        let outcome = session.load("load", &sql, stream::iter([Ok(row)])).await?;
+        ensure!(outcome.info.contains("Records: 1 ") && outcome.warnings == 0, "{outcome:?}");
+        let length = session.row("look", &format!("SELECT LENGTH(v) FROM {table}")).await?;
+        ensure!(length.and_then(|row| row.get(0)) == Some(20u64 << 20));
+        Ok(())
+    }
+
     /// T42: the server would keep what it got, had it been told that this was the end.
     async fn a_body_that_fails_leaves_nothing_behind(kind: Kind) -> Result<()> {
         let (target, database) = target(kind).await?;

@@ -78,6 +78,22 @@ leeward_testkit::each_kind! {
         Ok(())
     }
 
+    /// MySQL's self-made certificates name nobody, so not even their CA can be verified with this TLS library.
+    async fn a_self_made_certificate_is_explained(kind: Kind) -> Result<()> {
+        let server = start(kind, servers::Tls::ServerDefault).await?;
+        let ca = server.data_dir()?.join("ca.pem");
+        if !ca.exists() {
+            ensure!(kind == Kind::MariaDb, "MySQL makes certificates by itself");
+            return Ok(());
+        }
+        is_encrypted(&with(&server, TlsMode::Required, None, None)).await?;
+        for mode in [TlsMode::VerifyCa, TlsMode::VerifyIdentity] {
+            let fault = refused(&with(&server, mode, Some(ca.clone()), None)).await?;
+            ensure!(fault.kind == FaultKind::Tls && cause(&fault).contains("no name"), "{}", cause(&fault));
+        }
+        Ok(())
+    }
+
     async fn tls_that_the_server_does_not_have_is_not_done_without(kind: Kind) -> Result<()> {
         let server = start(kind, servers::Tls::Disabled).await?;
         for mode in [TlsMode::Required, TlsMode::VerifyCa, TlsMode::VerifyIdentity] {

@@ -35,6 +35,15 @@ leeward_testkit::each_kind! {
         Ok(())
     }
 
+    async fn a_statement_that_may_take_long_is_waited_for(kind: Kind) -> Result<()> {
+        let source = Endpoint { timeouts: Timeouts { read: Duration::from_secs(1), ..short() }, ..source(kind).await? };
+        let mut session = Session::open(&source, "test").await?;
+        session.run_patiently("build an index", "DO SLEEP(1.5)").await?;
+        let fault = session.run("be quick", "DO SLEEP(1.5)").await.unwrap_err();
+        ensure!(fault.kind == FaultKind::TimedOut && session.is_broken(), "{fault}");
+        Ok(())
+    }
+
     async fn a_connection_that_is_reset_or_refused_is_told(kind: Kind) -> Result<()> {
         let source = source(kind).await?;
         let proxy = Proxy::start(pair(kind).await?.source.address().await?, Link::default()).await?;
