@@ -51,9 +51,9 @@ pub struct ClassifySettings {
     pub counters_over_s_min: u64,
     /// Seconds without a write after which a table is static by itself.
     pub static_after_s: u64,
-    /// Rows up to which a table is cheap to read whole in every pass.
+    /// Rows up to which a table is cheap to read whole in every cycle.
     pub whole_rows_max: u64,
-    /// Bytes up to which a table is cheap to read whole in every pass.
+    /// Bytes up to which a table is cheap to read whole in every cycle.
     pub whole_bytes_max: u64,
 }
 

@@ -130,7 +130,9 @@ fn number(value: &DeValue<'_>) -> Result<f64, String> {
         DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
         _ => return Err(format!("is a number, not {}", kind(value))),
     };
-    text.parse().map_err(|_| format!("is a number, not {text}"))
+    let number: f64 = text.parse().map_err(|_| format!("is a number, not {text}"))?;
+    // Six digits are plenty for a share, and so few survive JSON exactly, which a plan's name depends on.
+    Ok((number * 1e6).round() / 1e6)
 }
 
 /// Names what a value is, as a person would.
