@@ -14,6 +14,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::TableName;
+
 pub use needs::{Importance, Need};
 
 /// The word that stands for every privilege of its level.
@@ -303,6 +305,11 @@ impl fmt::Display for Scope {
 /// Quotes a name for a statement that is shown to a person. Statements that Leeward runs are made in `leeward-mysql`.
 pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
+}
+
+/// Quotes a table's name for a statement that is shown to a person.
+pub(crate) fn quoted_table(name: &TableName) -> String {
+    format!("{}.{}", quoted(&name.schema), quoted(&name.table))
 }
 
 /// Quotes `user@host` as `CURRENT_USER()` prints it; a role has no host.

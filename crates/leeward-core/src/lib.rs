@@ -5,6 +5,7 @@
 
 pub mod class;
 pub mod digest;
+pub mod doctor;
 pub mod fault;
 pub mod fence;
 pub mod grants;
@@ -17,6 +18,7 @@ pub mod plan_text;
 pub mod planner;
 pub mod policy;
 pub mod port;
+pub mod readiness;
 pub mod row;
 pub mod scrub;
 pub mod secret;

@@ -1,0 +1,34 @@
+//! Could the target take over? Everything that was observed goes in, a verdict with its reasons comes out.
+//!
+//! Pure: nothing here asks a server, reads a clock or knows how a fact was obtained; `leeward-mysql` and the binary fill
+//! [`ReadinessFacts`]. Two rules hold throughout. What cannot be observed is not ready (invariant 4): a check reads each
+//! datum with `?`, and an absent one makes it unknown. And all checks run, in declared order, every time (invariant 6).
+
+mod catalogue;
+mod facts;
+mod outcome;
+pub(crate) mod page;
+mod text;
+mod verdict;
+
+mod loss;
+mod sight;
+
+mod accounts;
+mod aws;
+mod counters;
+mod data;
+mod definition;
+mod objects;
+mod parameters;
+mod schema;
+mod sync;
+
+#[cfg(test)]
+mod tests;
+
+pub use facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
+pub use outcome::{Accepted, CheckResult, Evidence, EvidenceClass, EvidenceKind, Severity, Status};
+pub use parameters::VARIABLES;
+pub use text::render_text;
+pub use verdict::{Objective, Readiness, SCHEMA_VERSION, Verdict, judge};

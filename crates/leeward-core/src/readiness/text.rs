@@ -1,0 +1,98 @@
+//! The report for a person: the verdict first, then what blocks, then the rest. Plain text, at most 100 columns.
+
+use super::outcome::{CheckResult, EvidenceKind, Severity, Status};
+use super::page::{duration, remedy, time, wrapped};
+use super::verdict::{Objective, Readiness};
+
+/// Ages below this are "now" to a person.
+const NEWS_S: i64 = 60;
+
+/// Prints the report.
+pub fn render_text(readiness: &Readiness) -> String {
+    let Readiness { schema_version: _, generated_at, lane, verdict, rpo, rto, checks, words } = readiness;
+    let mut text = format!("{verdict}\n");
+    text.push_str(&wrapped("  ", 2, &format!("lane {lane}, {}", time(*generated_at))));
+    text.push_str(&wrapped("  ", 2, &format!("RPO {}; RTO {}", objective(rpo), objective(rto))));
+    for word in words {
+        text.push_str(&wrapped("  - ", 4, word));
+    }
+    let blocking = |check: &CheckResult| {
+        check.severity == Severity::Blocker && matches!(check.status, Status::Fail | Status::Unknown)
+    };
+    let of = |status: Status| move |check: &CheckResult| check.status == status && !blocking(check);
+    open(&mut text, "These block", checks.iter().filter(|check| blocking(check)).collect());
+    open(&mut text, "These failed", checks.iter().filter(|check| of(Status::Fail)(check)).collect());
+    open(&mut text, "Not known", checks.iter().filter(|check| of(Status::Unknown)(check)).collect());
+    open(&mut text, "Warnings", checks.iter().filter(|check| of(Status::Warn)(check)).collect());
+    open(&mut text, "Accepted by waiver", checks.iter().filter(|check| of(Status::Waived)(check)).collect());
+    passed(&mut text, checks);
+    apart(&mut text, checks);
+    text
+}
+
+fn objective(objective: &Objective) -> String {
+    let Objective { objective_s, measured_s } = objective;
+    let wanted = duration(i64::try_from(objective_s.saturating_mul(1000)).unwrap_or(i64::MAX));
+    match measured_s {
+        Some(seconds) => format!("{} measured, {wanted} wanted", duration((seconds * 1000.0) as i64)),
+        None => format!("not measured, {wanted} wanted"),
+    }
+}
+
+fn open(text: &mut String, title: &str, checks: Vec<&CheckResult>) {
+    if checks.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\n{title} ({}):\n", checks.len()));
+    for check in checks {
+        let head = format!("  {} {} ", check.id, severity(check.severity));
+        let what = match check.status {
+            Status::Unknown => format!("{}: not known: {}", check.title, check.actual),
+            _ => format!("{}: {}", check.title, check.actual),
+        };
+        text.push_str(&wrapped(&head, 6, &what));
+        if let Some(waived) = &check.waived {
+            let line = format!("accepted until {}: {}", waived.until, waived.reason);
+            text.push_str(&wrapped("      ", 6, &line));
+        }
+        if let Some(fix) = &check.remedy {
+            text.push_str(&remedy(6, fix));
+        }
+        if let Some(age_s) = check.evidence.age_s.filter(|age_s| *age_s >= NEWS_S) {
+            let line = format!("seen {} ago: {}", duration(age_s.saturating_mul(1000)), check.evidence.text);
+            text.push_str(&wrapped("      ", 6, &line));
+        }
+    }
+}
+
+fn passed(text: &mut String, checks: &[CheckResult]) {
+    let passed: Vec<&CheckResult> = checks.iter().filter(|check| check.status == Status::Pass).collect();
+    if passed.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\nPassed ({}):\n", passed.len()));
+    for check in passed {
+        text.push_str(&wrapped(&format!("  {} ", check.id), 6, &format!("{}: {}", check.title, check.actual)));
+    }
+}
+
+fn apart(text: &mut String, checks: &[CheckResult]) {
+    let apart: Vec<&str> = checks
+        .iter()
+        .filter(|check| check.status == Status::NotApplicable && check.evidence.kind == EvidenceKind::Api)
+        .map(|check| check.id)
+        .collect();
+    if !apart.is_empty() {
+        text.push_str(&format!("\nDo not apply ({}):\n", apart.len()));
+        text.push_str(&wrapped("  ", 2, &apart.join(" ")));
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocker => "blocker",
+        Severity::High => "high",
+        Severity::Medium => "medium",
+        Severity::Low => "low",
+    }
+}
