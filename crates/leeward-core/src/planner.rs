@@ -24,7 +24,6 @@ mod stale;
 mod subject;
 mod warnings;
 
-pub use identity::UnreadablePlan;
 pub use stale::{StaleEffect, StaleTable};
 
 use choice::Choice;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use leeward_core::plan::Plan;
 use leeward_core::plan_text;
-use leeward_core::planner::{self, StaleEffect, UnreadablePlan};
+use leeward_core::planner::{self, StaleEffect};
 use leeward_core::policy::Policy;
 use leeward_core::survey::Survey;
 
@@ -104,16 +104,10 @@ fn no_table_of_a_survey_is_dropped_silently() {
 fn a_stored_plan_reads_back_under_its_own_name() {
     for (case, _, _, plan) in plans() {
         let stored = serde_json::to_string(&plan).expect("JSON");
-        assert_eq!(Plan::from_json(&stored).expect("a plan"), plan, "{case}");
-        let edited = stored.replace(&format!("\"lane\":\"{}\"", plan.settings.lane), "\"lane\":\"other\"");
-        assert!(matches!(Plan::from_json(&edited), Err(UnreadablePlan::Edited)), "{case}");
+        let read: Plan = serde_json::from_str(&stored).expect("a plan");
+        assert_eq!(read, plan, "{case}");
+        assert_eq!(read.computed_hash(), plan.hash, "{case}");
     }
-}
-
-#[test]
-fn what_is_no_plan_or_of_another_format_is_refused() {
-    assert!(matches!(Plan::from_json("{}"), Err(UnreadablePlan::NotAPlan(_))));
-    assert!(matches!(Plan::from_json("{\"format\": 2}"), Err(UnreadablePlan::OtherFormat(2))));
 }
 
 #[test]
@@ -136,13 +130,11 @@ fn a_table_that_has_grown_does_not_rename_the_plan_but_another_strategy_does() {
 fn a_plan_is_not_stale_against_what_it_was_made_from() {
     for (case, _, survey, plan) in plans() {
         let mut tables: Vec<_> = survey.tables.iter().map(|seen| seen.table.clone()).collect();
-        let fingerprint = Plan::schema_fingerprint(&tables);
         for table in &mut tables {
             table.keys.reverse();
         }
         tables.reverse();
         assert_eq!(plan.stale_against(&tables), [], "{case}");
-        assert_eq!(Plan::schema_fingerprint(&tables), fingerprint, "{case}");
     }
 }
 

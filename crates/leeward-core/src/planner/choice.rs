@@ -175,13 +175,17 @@ pub(super) fn keyless(subject: &Subject<'_>, class: Class) -> Choice {
         Class::Static => Strategy::Watch,
         Class::InsertOnly | Class::UpdDel => Strategy::Reconcile,
     };
+    let rows_max = subject.policy.settings().keyless.rows_max;
     Choice {
         class,
         strategy,
         mark_column: None,
         overlap_s: 0,
         confidence: Confidence::Low,
-        reasons: vec!["no usable key tells its rows apart: the table is compared and rewritten whole".into()],
+        reasons: vec![
+            "no usable key tells its rows apart: the table is compared and rewritten whole".into(),
+            format!("past {} it would be refused", measure::counted(rows_max, "row")),
+        ],
         advice: vec![advice::row_key(&subject.seen.table)],
     }
 }

@@ -1,30 +1,16 @@
-//! Names for plans, and the reading of stored ones. A name is the SHA-256 of a canonical JSON form: the fields of a
-//! struct are written in their declared order, and every list is sorted first.
+//! Names for plans. A name is the SHA-256 of a canonical JSON form: the fields of a struct are written in their declared
+//! order, and every list is sorted first. What tells one table's shape from another's is [`crate::fingerprint`].
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::class::{Class, Strategy};
 use crate::name::TableName;
-use crate::plan::{FenceMode, LeftOutReason, PLAN_FORMAT, Plan, PlannedTable};
+use crate::plan::{FenceMode, LeftOutReason, Plan, PlannedTable};
 use crate::policy::Settings;
 use crate::server::Flavor;
 use crate::survey::SchemaFacts;
 use crate::table::Table;
-
-/// A stored plan that is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum UnreadablePlan {
-    /// It is no plan.
-    #[error("this is not a plan that `leeward plan` wrote")]
-    NotAPlan(#[source] serde_json::Error),
-    /// It was written by another version of Leeward.
-    #[error("the plan has format {0}, this Leeward knows format {PLAN_FORMAT}: run `leeward plan` again")]
-    OtherFormat(u64),
-    /// Someone changed it by hand. Wishes belong into the policy, where the planner can refuse them.
-    #[error("the plan was edited after it was made: change the policy and run `leeward plan` again")]
-    Edited,
-}
 
 /// What the engine obeys. Evidence is left out (time and identity of the survey, estimates, reasons, confidence), so a
 /// second survey of an unchanged database leads to a plan of the same name.
@@ -50,22 +36,6 @@ struct Line<'a> {
 }
 
 impl Plan {
-    /// Reads a stored plan.
-    ///
-    /// # Errors
-    /// When it is no plan, of another format, or no longer what its name says.
-    pub fn from_json(text: &str) -> Result<Plan, UnreadablePlan> {
-        // The format is looked at alone: a plan of another one need not have today's fields.
-        let any: serde_json::Value = serde_json::from_str(text).map_err(UnreadablePlan::NotAPlan)?;
-        if let Some(format) = any.get("format").and_then(serde_json::Value::as_u64)
-            && format != u64::from(PLAN_FORMAT)
-        {
-            return Err(UnreadablePlan::OtherFormat(format));
-        }
-        let plan: Plan = serde_json::from_value(any).map_err(UnreadablePlan::NotAPlan)?;
-        if plan.computed_hash() == plan.hash { Ok(plan) } else { Err(UnreadablePlan::Edited) }
-    }
-
     /// Returns the SHA-256 (hex) of all that the engine obeys: the tables with their shapes, classes, strategies and
     /// marks, what is left out, how marks are made safe, and the settings. Evidence is not in it.
     pub fn computed_hash(&self) -> String {
@@ -87,13 +57,6 @@ impl Plan {
             window_s,
             settings: &self.settings,
         })
-    }
-
-    /// Returns the SHA-256 (hex) of the shapes of tables, in whatever order they and their keys are given.
-    pub fn schema_fingerprint(tables: &[Table]) -> String {
-        let mut shapes: Vec<Table> = tables.iter().map(canonical).collect();
-        shapes.sort_by(|a, b| a.name.cmp(&b.name));
-        hex_digest(&shapes)
     }
 }
 

@@ -82,18 +82,19 @@ fn behind_objective(policy: &Policy, tables: &[PlannedTable]) -> Option<String> 
 }
 
 /// Says once, not table by table, that writes could not be counted.
-fn uncounted_writes(survey: &Survey) -> Vec<String> {
-    let mut tables_by_cause: BTreeMap<&str, u64> = BTreeMap::new();
-    for seen in &survey.tables {
-        if let Observed::Unknown(cause) = &seen.writes {
-            *tables_by_cause.entry(cause.as_str()).or_default() += 1;
-        }
-    }
-    let text = |(cause, tables): (&str, u64)| {
-        let tables = measure::counted(tables, "table");
-        format!("writes to {tables} could not be counted, so classes rest on their shape alone: {cause}")
-    };
-    tables_by_cause.into_iter().map(text).collect()
+fn uncounted_writes(survey: &Survey) -> Option<String> {
+    let causes: Vec<&str> = survey
+        .tables
+        .iter()
+        .filter_map(|seen| match &seen.writes {
+            Observed::Unknown(cause) => Some(cause.as_str()),
+            Observed::Known(_) => None,
+        })
+        .collect();
+    let first = causes.first()?;
+    let others = if causes.iter().all(|cause| cause == first) { "" } else { ", and other causes" };
+    let tables = measure::counted(u64::try_from(causes.len()).unwrap_or(u64::MAX), "table");
+    Some(format!("writes to {tables} could not be counted, so classes rest on their shape alone: {first}{others}"))
 }
 
 fn objects(survey: &Survey) -> Vec<String> {
