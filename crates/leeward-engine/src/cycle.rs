@@ -7,7 +7,7 @@ use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::mark::Mark;
-use leeward_core::name::Side;
+use leeward_core::name::{Side, TableName};
 use leeward_core::plan::FenceMode;
 use leeward_core::port::{CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
 
@@ -47,8 +47,8 @@ pub struct CycleReport {
     pub rows_applied: u64,
     /// Rows compared by the scrub.
     pub rows_compared: u64,
-    /// Rows repaired or deleted by the scrub.
-    pub rows_repaired: u64,
+    /// Rows added, rewritten or deleted by the scrub, table by table.
+    pub repairs: Vec<(TableName, u64)>,
     /// What happened, as stored.
     pub events: Vec<Event>,
 }
@@ -98,8 +98,8 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let (picks, borders) = keep_comparable(picks, borders, comparable);
     let mut bench = Bench { lane, cut: cut.as_mut(), apply: apply.as_mut(), at, braking: hands.braking };
     let compared = scrub::compare(&mut bench, &picks, borders, hands.pace).await?;
-    let rows_compared = compared.iter().map(|one| one.scrub.rows_compared).sum();
-    let rows_repaired = compared.iter().map(|one| one.repaired).sum();
+    let rows_compared = compared.iter().map(|one| one.rows).sum();
+    let repairs = repairs(lane, &compared);
 
     let mut events = Vec::new();
     let mut stops = Vec::new();
@@ -132,9 +132,21 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         state: lane.record.state.clone(),
         rows_applied,
         rows_compared,
-        rows_repaired,
+        repairs,
         events,
     })
+}
+
+impl CycleReport {
+    /// Returns the rows added, rewritten or deleted by the scrub.
+    pub fn rows_repaired(&self) -> u64 {
+        self.repairs.iter().map(|(_, rows)| rows).sum()
+    }
+}
+
+fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
+    let repaired = compared.iter().filter(|one| one.repaired > 0 && one.stop.is_none());
+    repaired.map(|one| (lane.tables[one.table].planned.name().clone(), one.repaired)).collect()
 }
 
 /// Looks at the source's threads and returns its clock. A look that was not fresh proves nothing and moves no mark.

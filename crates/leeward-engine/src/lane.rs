@@ -88,7 +88,7 @@ impl Lane {
         let settled = match &self.plan.fence {
             FenceMode::Proved => self.fence.observe(seen).map(|settled| (settled.before, settled.heads)),
             FenceMode::Window { overlap_s, .. } => {
-                let overlap = TimeDelta::seconds(i64::try_from(*overlap_s).unwrap_or(i64::MAX / 1_000));
+                let overlap = seconds(*overlap_s);
                 self.settle_by_window(seen, overlap)
             }
         };
@@ -96,6 +96,8 @@ impl Lane {
         self.fence_proved = true;
         for table in &mut self.tables {
             if let Some(fsp) = table.clock_precision() {
+                // What the application stamps may lie in the past by as much as the plan allows for.
+                let before = before - seconds(table.planned.overlap_s);
                 let candidate = Mark::Clock { settled: floor_to_precision(before, fsp) };
                 table.proved = table.proved.advanced_to(candidate);
             }
@@ -170,8 +172,21 @@ impl Lane {
     }
 }
 
+/// Turns a policy's seconds into a difference of times; a week is the longest that makes sense anywhere.
+pub(crate) fn seconds(seconds: u64) -> TimeDelta {
+    TimeDelta::seconds(seconds.min(7 * 86_400) as i64)
+}
+
 impl TableWork {
-    fn new(planned: PlannedTable, record: TableRecord) -> TableWork {
+    fn new(planned: PlannedTable, mut record: TableRecord) -> TableWork {
+        // A new plan may have chosen another strategy, for which the old mark says nothing.
+        let fits = matches!(
+            (planned.strategy, record.mark),
+            (_, Mark::None) | (Strategy::Merge, Mark::Clock { .. }) | (Strategy::Append, Mark::Id { .. })
+        );
+        if !fits {
+            record.mark = Mark::None;
+        }
         let proved = record.mark;
         TableWork { planned, record, proved, applied: AppliedRows::default(), behind: None, saved: None }
     }

@@ -13,3 +13,4 @@ pub mod progress;
 mod copy;
 pub mod seed;
 pub mod verify;
+pub mod repair;

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
 use leeward_core::digest::{Difference, Digest};
 use leeward_core::fault::{Fault, FaultKind};
@@ -15,7 +15,7 @@ use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::scrub::contradictions;
 
 use crate::apply::{BorderOutcome, settle_owed, table_fault, write_from_cut};
-use crate::lane::{Lane, TableWork};
+use crate::lane::{Lane, TableWork, seconds};
 
 /// Rows of one range at most. A differing range lists its row hashes on both sides, about 100 bytes a row in memory.
 const RANGE_ROWS_MAX: u64 = 50_000;
@@ -94,7 +94,9 @@ pub struct Compared {
     pub stop: Option<(QuarantineCause, String, String)>,
     /// What to store.
     pub events: Vec<Event>,
-    /// Rows repaired or deleted.
+    /// Rows compared in this cycle.
+    pub rows: u64,
+    /// Rows added, rewritten or deleted in this cycle.
     pub repaired: u64,
 }
 
@@ -135,7 +137,7 @@ fn is_due(lane: &Lane, table: &TableWork, pace: &ScrubPace, now: NaiveDateTime) 
         Strategy::Reconcile => settings.reconcile_interval_s,
         _ => settings.pass_interval_s,
     };
-    now - ended >= TimeDelta::seconds(i64::try_from(interval_s).unwrap_or(i64::MAX / 1_000))
+    now - ended >= seconds(interval_s)
 }
 
 /// Returns what to ask the cut for. Tables without a key need no border.
@@ -206,6 +208,7 @@ async fn compare_range(
 ) -> Result<Compared, Fault> {
     let mut compared = Compared::begun(bench.lane, table, bench.at);
     compared.scrub.rows_compared += source.rows;
+    compared.rows = source.rows;
     if source != target {
         bench.apply.savepoint().await?;
         match repair(bench, range, (&source, &target), &mut compared).await {
@@ -285,7 +288,8 @@ async fn rewrite(
         return compared.brake(bench.lane, touched, limit);
     }
     // The planner admitted it by size; twice its limit leaves room to grow until the next plan.
-    let rows = bench.cut.all_rows(range.table, RANGE_ROWS_MAX * 2).await?;
+    let rows_max = bench.lane.plan.settings.keyless.rows_max * 2;
+    let rows = bench.cut.all_rows(range.table, rows_max).await?;
     bench.apply.clear(range.table).await?;
     bench.apply.write(range.table, &rows).await?;
     compared.repaired += source.rows.abs_diff(target.rows).max(1);
@@ -309,6 +313,7 @@ impl Compared {
             found: Vec::new(),
             stop: None,
             events: Vec::new(),
+            rows: 0,
             repaired: 0,
         }
     }

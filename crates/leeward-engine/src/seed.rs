@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::copy::{self, Copy};
 use crate::cycle::{self, Hands};
-use crate::lane::Lane;
+use crate::lane::{Lane, seconds};
 use crate::lease::{self, Claim, Heartbeat};
 use crate::progress::{Progress, Tell};
 use crate::scrub::{Braking, ScrubPace};
@@ -204,7 +204,7 @@ impl Seed<'_> {
             let table = &mut self.lane.tables[at];
             let head = probes.iter().position(|&probe| probe == at).and_then(|probe| seen.heads[probe]);
             table.record.mark = match (table.clock_precision(), table.planned.strategy) {
-                (Some(fsp), _) => Mark::Clock { settled: floor_to_precision(seen.now, fsp) },
+                (Some(fsp), _) => Mark::Clock { settled: floor_to_precision(seen.now - seconds(table.planned.overlap_s), fsp) },
                 (None, Strategy::Append) => Mark::Id { settled: head.unwrap_or(0) },
                 _ => Mark::None,
             };
@@ -387,7 +387,7 @@ impl Seed<'_> {
                 braking: Braking::Off,
             };
             let report = cycle::run(&mut self.lane, &mut hands).await?;
-            self.report.rows_repaired += report.rows_repaired;
+            self.report.rows_repaired += report.rows_repaired();
             self.report.rows_compared += report.rows_compared;
             if !self.lane.fence_proved {
                 self.tell_holders(held);

@@ -333,7 +333,7 @@ fn log(report: &CycleReport) {
         cut_at = %report.cut_at,
         rows_applied = report.rows_applied,
         rows_compared = report.rows_compared,
-        rows_repaired = report.rows_repaired,
+        rows_repaired = report.rows_repaired(),
         "cycle committed"
     );
 }
