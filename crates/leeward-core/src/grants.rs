@@ -82,7 +82,7 @@ struct Held {
     /// Whom the line names: the account or one of its roles, as `user@host` or `role`.
     grantee: String,
     scope: Scope,
-    /// Upper-case words; a privilege on one column is written `SELECT (column)`.
+    /// Upper-case words; a privilege on one column is written ``SELECT (`column`)``.
     privileges: BTreeSet<String>,
     with_grant_option: bool,
 }

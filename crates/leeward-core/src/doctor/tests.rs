@@ -383,6 +383,16 @@ fn both_sides_are_looked_at_together() {
             "utf8mb4_0900_ai_ci",
         ),
         (
+            "collations",
+            "MariaDB lists them without their character set",
+            |facts| {
+                source(facts).collations_used = Observed::Known(BTreeSet::from(["utf8mb4_uca1400_ai_ci".into()]));
+                target(facts).collations_known = Observed::Known(BTreeSet::from(["uca1400_ai_ci".into()]));
+            },
+            Ok,
+            "",
+        ),
+        (
             "max-allowed-packet",
             "it is smaller",
             |facts| set(target(facts), "max_allowed_packet", "1024"),

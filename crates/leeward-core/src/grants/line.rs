@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ALL, Held, Scope};
+use super::{ALL, Held, Scope, quoted};
 
 /// What a line says.
 pub(super) enum Line {
@@ -135,7 +135,9 @@ fn privileges(text: &str) -> Option<BTreeSet<String>> {
         };
         match columns {
             None => all.extend([word]),
-            Some(columns) => all.extend(pieces(columns).iter().map(|column| format!("{word} ({})", bare(column)))),
+            Some(columns) => {
+                all.extend(pieces(columns).iter().map(|column| format!("{word} ({})", quoted(&bare(column)))))
+            }
         }
     }
     Some(all)

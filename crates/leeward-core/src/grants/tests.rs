@@ -174,9 +174,9 @@ fn tables_columns_and_routines_are_not_taken_for_a_database() {
     assert_eq!(
         words,
         [
-            "INSERT (id) ON `shop`.`orders`",
-            "SELECT (id) ON `shop`.`orders`",
-            "SELECT (na`me, x) ON `shop`.`orders`",
+            "INSERT (`id`) ON `shop`.`orders`",
+            "SELECT (`id`) ON `shop`.`orders`",
+            "SELECT (`na``me, x`) ON `shop`.`orders`",
             "SELECT ON `shop`.`stock`",
             "EXECUTE ON PROCEDURE `shop`.`close day`",
         ]
@@ -226,4 +226,42 @@ fn privileges_of_another_account_are_held_on_the_same_or_a_wider_scope() {
         .map(|wanted| wanted.word)
         .collect();
     assert_eq!(lacking, ["GRANT OPTION"]);
+}
+
+/// As MariaDB 10.11.19 and MySQL 9.7.4 printed them for an account made to be awkward.
+#[test]
+fn lines_of_real_servers_are_read_whole() {
+    let mariadb = [
+        "GRANT `odd role` TO `app`@`%`",
+        "GRANT `staff` TO `app`@`%`",
+        "GRANT USAGE ON *.* TO `app`@`%` IDENTIFIED BY PASSWORD '*462366917EEDD1970A48E87D8EF59EB67D2CA26F'",
+        "GRANT SELECT ON `shop\\_eu`.* TO `app`@`%` WITH GRANT OPTION",
+        "GRANT ALL PRIVILEGES ON `we``ird`.* TO `app`@`%`",
+        "GRANT SELECT, INSERT (`a``b, (x`, `id`), UPDATE (`note`) ON `shop`.`orders` TO `app`@`%`",
+        "GRANT EXECUTE, ALTER ROUTINE ON FUNCTION `shop`.`f` TO `app`@`%`",
+        "GRANT USAGE ON *.* TO `staff`",
+        "GRANT INSERT ON `shop`.* TO `staff`",
+        "GRANT SELECT, DELETE HISTORY ON `test\\_%`.* TO PUBLIC",
+        "GRANT SELECT, PROCESS ON *.* TO `o'neil`@`10.0.%` IDENTIFIED BY PASSWORD '*B690' REQUIRE SSL WITH GRANT OPTION \
+         MAX_USER_CONNECTIONS 5",
+        "SET DEFAULT ROLE `staff` FOR `app`@`%`",
+    ];
+    let mysql = [
+        "GRANT USAGE ON *.* TO `app`@`%`",
+        "GRANT INSERT ON `shop`.* TO `app`@`%`",
+        "GRANT SELECT, INSERT (`a``b, (x`, `id`), UPDATE (`note`) ON `shop`.`orders` TO `app`@`%`",
+        "GRANT EXECUTE ON PROCEDURE `shop`.`close day` TO `app`@`%`",
+        "GRANT `odd role`@`%`,`staff`@`%` TO `app`@`%`",
+        "GRANT SELECT ON \"shop\\_eu\".* TO \"app\"@\"%\" WITH GRANT OPTION",
+        "REVOKE INSERT ON `mysql`.* FROM `leeward`@`%`",
+        "GRANT PROXY ON ``@`` TO `root`@`localhost` WITH GRANT OPTION",
+    ];
+    for lines in [&mariadb[..], &mysql[..]] {
+        let grants = parse(lines);
+        assert_eq!(grants.unread(), 0);
+        assert_eq!(grants.roles().len(), 2);
+        assert!(grants.has("INSERT", &schema("shop")) && grants.has("SELECT", &schema("shop_eu")));
+        assert!(!grants.has("SELECT", &schema("shop")) || grants.has("PROCESS", &Scope::Global));
+    }
+    assert!(parse(&mariadb).has("DROP", &schema("we`ird")) && parse(&mariadb).has("SELECT", &schema("test_1")));
 }

@@ -195,6 +195,7 @@ pub(super) fn auth_plugin(facts: &ReadinessFacts) -> Answer {
 pub(super) fn app_locked(facts: &ReadinessFacts) -> Answer {
     let target = accounts(facts, Side::Target, &facts.settings.checks.writers_on_target)?;
     let schemas = facts.schema_names()?;
+    let everybodys = everybodys(facts, target.all)?;
     let (mut writable, mut administrators, mut reading) = (Vec::new(), Vec::new(), Vec::new());
     let mut locked = 0_usize;
     for account in target.own.iter().filter(|account| account.kind == AccountKind::User) {
@@ -202,7 +203,7 @@ pub(super) fn app_locked(facts: &ReadinessFacts) -> Answer {
         match &account.locked {
             Observed::Known(true) => locked += 1,
             Observed::Known(false) => {
-                let grants = with_roles(account, target.all)?;
+                let grants = with_roles(account, &everybodys, target.all)?;
                 if grants.is_administrator() {
                     administrators.push(name);
                 } else if schemas.iter().any(|schema| grants.can_write(schema)) {
@@ -234,10 +235,25 @@ pub(super) fn app_locked(facts: &ReadinessFacts) -> Answer {
     })
 }
 
+/// Roles that every account has: `mandatory_roles` on MySQL, PUBLIC on MariaDB (from 10.11).
+fn everybodys(facts: &ReadinessFacts, all: &[AccountFacts]) -> Result<Grants, Missing> {
+    let server = seen(&facts.target.server, "the target's variables")?;
+    let mandatory = server.value.variables.get("mandatory_roles").filter(|roles| !roles.trim().is_empty());
+    let mut grants =
+        Grants::parse(&mandatory.map(|roles| format!("GRANT {roles} TO everybody")).into_iter().collect::<Vec<_>>());
+    if let Some(public) = all.iter().find(|account| account.user == "PUBLIC" && account.host.is_empty()) {
+        grants = grants.joined_by(grants_of(public, Side::Target)?);
+    }
+    match grants.unread() {
+        0 => Ok(grants),
+        _ => Err(Missing::new("@@mandatory_roles of the target could not be read")),
+    }
+}
+
 /// Adds the privileges of every role that an account may take on, active or not. A role that is not listed could hold
 /// anything.
-fn with_roles(account: &AccountFacts, all: &[AccountFacts]) -> Result<Grants, Missing> {
-    let mut grants = grants_of(account, Side::Target)?.clone();
+fn with_roles(account: &AccountFacts, everybodys: &Grants, all: &[AccountFacts]) -> Result<Grants, Missing> {
+    let mut grants = grants_of(account, Side::Target)?.clone().joined_by(everybodys);
     let mut taken: BTreeSet<String> = BTreeSet::new();
     for _ in 0..ROLE_DEPTH_MAX {
         let open: Vec<String> = grants.roles().difference(&taken).cloned().collect();
@@ -245,7 +261,9 @@ fn with_roles(account: &AccountFacts, all: &[AccountFacts]) -> Result<Grants, Mi
             return Ok(grants);
         }
         for role in open {
-            let found = all.iter().find(|there| there.name() == role || (there.host.is_empty() && there.user == role));
+            let found = all
+                .iter()
+                .find(|there| there.name() == role || (["", "%"].contains(&there.host.as_str()) && there.user == role));
             let found = found.ok_or_else(|| {
                 Missing::new(format!("role {role} of {} is not among the accounts listed", account.name()))
             })?;

@@ -1,6 +1,8 @@
 //! Compares the definitions of one table on both sides. Spellings that differ between versions without meaning anything
 //! (display widths, `utf8` for `utf8mb3`) are made equal first; nothing else is.
 
+use std::collections::BTreeSet;
+
 use crate::server::Version;
 use crate::table::{Column, ForeignKey, Key, Table};
 
@@ -210,6 +212,18 @@ fn plain_charset(name: &str) -> String {
         Some(rest) => format!("utf8{rest}"),
         None => name.to_owned(),
     }
+}
+
+/// Returns whether a server that lists `known` has a collation. `utf8mb3` names may be listed as `utf8` and the other way round; MariaDB also lists `uca1400` names without their
+/// character set.
+pub(crate) fn knows_collation(known: &BTreeSet<String>, name: &str) -> bool {
+    let spellings = [
+        name.to_owned(),
+        name.replacen("utf8mb3_", "utf8_", 1),
+        name.replacen("utf8_", "utf8mb3_", 1),
+        name.split_once("uca1400").map_or_else(String::new, |(_, rest)| format!("uca1400{rest}")),
+    ];
+    spellings.iter().any(|spelling| known.contains(spelling))
 }
 
 #[cfg(test)]

@@ -91,7 +91,8 @@ pub struct SideState {
     pub tables: Seen<Vec<Table>>,
     /// `SHOW CREATE TABLE` of the planned tables.
     pub ddl: Seen<Vec<(TableName, String)>>,
-    /// Views, routines, triggers and events of the plan's databases, each with its `SHOW CREATE …`.
+    /// Views, routines, triggers and events of the plan's databases, each with its `SHOW CREATE …`. Unknown as a whole
+    /// when one of these kinds could not be listed; an object whose text alone could not be read says so in its `ddl`.
     pub objects: Seen<Vec<ObjectFacts>>,
     /// `information_schema.TABLES.AUTO_INCREMENT` of the plan's databases, with `information_schema_stats_expiry=0`
     /// on MySQL (T35).

@@ -13,7 +13,7 @@ use crate::survey::ObjectKind;
 
 /// Every global variable that preflight and readiness read, to be asked for in one
 /// `SHOW GLOBAL VARIABLES WHERE Variable_name IN (…)`.
-pub const VARIABLES: [&str; 34] = [
+pub const VARIABLES: [&str; 35] = [
     "auto_increment_increment",
     "auto_increment_offset",
     "character_set_server",
@@ -32,6 +32,7 @@ pub const VARIABLES: [&str; 34] = [
     "log_bin",
     "log_bin_trust_function_creators",
     "lower_case_table_names",
+    "mandatory_roles",
     "max_allowed_packet",
     "max_connections",
     "net_read_timeout",

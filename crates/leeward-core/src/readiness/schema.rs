@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
 
-use super::definition::{Difference, extra_foreign_keys, missing_foreign_keys, shape, text};
+use super::definition::{Difference, extra_foreign_keys, knows_collation, missing_foreign_keys, shape, text};
 use super::facts::{Dated, ReadinessFacts, seen};
 use super::outcome::{Answer, Missing, Outcome};
 use super::page::{listed, statements};
@@ -158,7 +158,7 @@ pub(super) fn charset_collation(facts: &ReadinessFacts) -> Answer {
         used.insert(&table.collation);
         used.extend(table.columns.iter().filter_map(|column| column.collation.as_deref()));
     }
-    let strange: Vec<&str> = used.into_iter().filter(|name| !knows(&known.value, name)).collect();
+    let strange: Vec<&str> = used.into_iter().filter(|name| !knows_collation(&known.value, name)).collect();
     if !strange.is_empty() {
         let remedy = "upgrade the target, or convert the tables on the source to a collation that both know";
         return Ok(Outcome::fail(at, format!("the target does not know {}", listed(&strange)), remedy));
@@ -167,18 +167,6 @@ pub(super) fn charset_collation(facts: &ReadinessFacts) -> Answer {
         return Ok(Outcome::fail(at, format!("defaults differ: {}", listed(&differ)), statements(&alter)));
     }
     server_defaults(facts, at)
-}
-
-/// `utf8mb3` names may be listed as `utf8` and the other way round; MariaDB also lists `uca1400` names without their
-/// character set.
-fn knows(known: &BTreeSet<String>, name: &str) -> bool {
-    let spellings = [
-        name.to_owned(),
-        name.replacen("utf8mb3_", "utf8_", 1),
-        name.replacen("utf8_", "utf8mb3_", 1),
-        name.split_once("uca1400").map_or_else(String::new, |(_, rest)| format!("uca1400{rest}")),
-    ];
-    spellings.iter().any(|spelling| known.contains(spelling))
 }
 
 fn server_defaults(facts: &ReadinessFacts, at: NaiveDateTime) -> Answer {

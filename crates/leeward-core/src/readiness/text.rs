@@ -22,11 +22,17 @@ pub fn render_text(readiness: &Readiness) -> String {
     let of = |status: Status| move |check: &CheckResult| check.status == status && !blocking(check);
     open(&mut text, "These block", checks.iter().filter(|check| blocking(check)).collect());
     open(&mut text, "These failed", checks.iter().filter(|check| of(Status::Fail)(check)).collect());
-    open(&mut text, "Not known", checks.iter().filter(|check| of(Status::Unknown)(check)).collect());
+    let (api, seen): (Vec<_>, Vec<_>) = checks
+        .iter()
+        .filter(|check| of(Status::Unknown)(check))
+        .partition(|check| check.evidence.kind == EvidenceKind::Api);
+    open(&mut text, "Not known", seen);
+    group(&mut text, "Not known, they need AWS facts", &api);
     open(&mut text, "Warnings", checks.iter().filter(|check| of(Status::Warn)(check)).collect());
     open(&mut text, "Accepted by waiver", checks.iter().filter(|check| of(Status::Waived)(check)).collect());
     passed(&mut text, checks);
-    apart(&mut text, checks);
+    let apart: Vec<&CheckResult> = checks.iter().filter(|check| check.status == Status::NotApplicable).collect();
+    group(&mut text, "Do not apply", &apart);
     text
 }
 
@@ -72,20 +78,21 @@ fn passed(text: &mut String, checks: &[CheckResult]) {
     }
     text.push_str(&format!("\nPassed ({}):\n", passed.len()));
     for check in passed {
-        text.push_str(&wrapped(&format!("  {} ", check.id), 6, &format!("{}: {}", check.title, check.actual)));
+        let age = check.evidence.age_s.filter(|age_s| *age_s >= NEWS_S);
+        let age = age.map(|age_s| format!(" (seen {} ago)", duration(age_s.saturating_mul(1000))));
+        let line = format!("{}: {}{}", check.title, check.actual, age.unwrap_or_default());
+        text.push_str(&wrapped(&format!("  {} ", check.id), 6, &line));
     }
 }
 
-fn apart(text: &mut String, checks: &[CheckResult]) {
-    let apart: Vec<&str> = checks
-        .iter()
-        .filter(|check| check.status == Status::NotApplicable && check.evidence.kind == EvidenceKind::Api)
-        .map(|check| check.id)
-        .collect();
-    if !apart.is_empty() {
-        text.push_str(&format!("\nDo not apply ({}):\n", apart.len()));
-        text.push_str(&wrapped("  ", 2, &apart.join(" ")));
+/// Prints checks that all say the same, by name alone.
+fn group(text: &mut String, title: &str, checks: &[&CheckResult]) {
+    if checks.is_empty() {
+        return;
     }
+    let names: Vec<String> = checks.iter().map(|check| format!("{} {}", check.id, check.title)).collect();
+    text.push_str(&format!("\n{title} ({}):\n", checks.len()));
+    text.push_str(&wrapped("  ", 2, &names.join(", ")));
 }
 
 fn severity(severity: Severity) -> &'static str {

@@ -169,8 +169,8 @@ fn about_platform(facts: &ReadinessFacts, checks: &[CheckResult]) -> Option<Stri
             ids.join(" ")
         ),
         Platform::Rds => format!(
-            "{} checks need AWS facts, which this version does not read: they are unknown, so that the verdict cannot \
-             be READY (self-managed servers: set platform = \"self-managed\" in the policy)",
+            "{} checks need AWS facts, which this version does not read: they are unknown, and those that block keep \
+             the verdict at NOT_READY (for self-managed servers set platform = \"self-managed\" in the policy)",
             ids.len()
         ),
     })

@@ -198,6 +198,33 @@ fn acc_04_lets_nobody_write_early_t37() {
                 Fail,
                 "app@%",
             ),
+            (
+                "everybody may write",
+                |facts| {
+                    unlock(facts, &["GRANT USAGE ON *.* TO `app`@`%`"]);
+                    let mut public = account("PUBLIC", &["GRANT INSERT ON `shop`.* TO PUBLIC"]);
+                    public.host.clear();
+                    public.kind = AccountKind::Role;
+                    change(&mut facts.target.accounts).push(public);
+                },
+                Fail,
+                "app@%",
+            ),
+            (
+                "a mandatory role writes",
+                |facts| {
+                    unlock(facts, &["GRANT USAGE ON *.* TO `app`@`%`"]);
+                    let roles = "`staff`@`%`,other".to_owned();
+                    change(&mut facts.target.server).variables.insert("mandatory_roles".into(), roles);
+                    for name in ["staff", "other"] {
+                        let mut role = account(name, &["GRANT INSERT ON `shop`.* TO `staff`@`%`"]);
+                        role.kind = AccountKind::Role;
+                        change(&mut facts.target.accounts).push(role);
+                    }
+                },
+                Fail,
+                "app@%",
+            ),
             ("a role is not listed", |facts| unlock(facts, &["GRANT `staff`@`%` TO `app`@`%`"]), Unknown, "staff"),
             (
                 "a line could not be read",
