@@ -8,6 +8,7 @@ pub mod digest;
 pub mod doctor;
 pub mod fault;
 pub mod fence;
+pub mod fingerprint;
 pub mod grants;
 pub mod lane;
 pub mod mark;

@@ -38,7 +38,7 @@ pub struct Column {
     pub collation: Option<String>,
     /// Whether NULL is allowed.
     pub nullable: Nullability,
-    /// Default as `information_schema` prints it.
+    /// Default as `information_schema` prints it; of a generated column, its expression.
     pub default: Option<String>,
     /// Fractional-second digits of a temporal column; 0 for every other.
     pub fsp: u8,

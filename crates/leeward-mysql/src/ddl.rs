@@ -7,7 +7,7 @@ mod tokens;
 use leeward_core::name::TableName;
 
 use crate::sql;
-pub use object::{Definer, create_object};
+pub use object::{Definer, Existing, create_object};
 pub use tokens::Unreadable;
 use tokens::{Placed, Token, Tokens};
 
@@ -26,6 +26,8 @@ pub struct TableDdl {
     pub rules: Vec<String>,
     /// What follows the closing parenthesis: options and partitions, without the places where files lie.
     pub tail: String,
+    /// The table's collation, where the server prints it.
+    collation: Option<String>,
 }
 
 /// One column.
@@ -33,8 +35,11 @@ pub struct TableDdl {
 pub struct ColumnDdl {
     /// Its name.
     pub name: String,
-    /// The whole clause.
+    /// The whole clause, without the collation where MySQL prints that of the table although the column merely inherits
+    /// it: repeated in a statement it would no longer be inherited, and be printed in yet another way.
     pub clause: String,
+    /// The clause without any mention of the table's own character set and collation, for comparing.
+    bare: String,
     /// Whether the server fills it from a counter, for which it needs a key.
     counted: bool,
 }
@@ -57,10 +62,10 @@ pub struct KeyDdl {
 pub enum KeyKind {
     /// PRIMARY or UNIQUE: part of what the table accepts, so there from the start.
     Unique,
-    /// Secondary over plain columns: all of a table go into one ALTER.
+    /// Secondary over plain columns, SPATIAL included: all of a table go into one ALTER.
     Plain,
-    /// FULLTEXT, SPATIAL, VECTOR or over an expression: one ALTER each. InnoDB builds one FULLTEXT index at a time, and
-    /// an expression adds a hidden column, which would make the other indexes of the same ALTER copy the table.
+    /// FULLTEXT, VECTOR or over an expression: one ALTER each. InnoDB builds one FULLTEXT index at a time, and an
+    /// expression adds a hidden column, which would make the other indexes of the same ALTER copy the table.
     Special,
 }
 
@@ -101,6 +106,7 @@ pub fn split(show_create_table: &str) -> Result<TableDdl, Unreadable> {
         foreign_keys: Vec::new(),
         rules: Vec::new(),
         tail: without_places(show_create_table, tail),
+        collation: default_collation(tail),
     };
     for clause in clauses {
         ddl.take(show_create_table, clause)?;
@@ -138,6 +144,35 @@ fn cover<'a>(text: &'a str, tokens: &[Placed<'_>]) -> &'a str {
     }
 }
 
+/// Returns what follows `COLLATE=` among the table's options.
+fn default_collation(tail: &[Placed<'_>]) -> Option<String> {
+    let at = tail.windows(2).position(|pair| pair[0].is("COLLATE") && pair[1].is_mark('='))?;
+    tail.get(at + 2)?.name().map(str::to_owned)
+}
+
+/// Returns a column's clause as it is to be repeated, and as it is to be compared: see [`ColumnDdl`].
+fn without_inherited(text: &str, clause: &[Placed<'_>], table_collation: Option<&str>) -> (String, String) {
+    let whole = cover(text, clause).to_owned();
+    let mut depth = 0usize;
+    // An expression can hold a COLLATE of its own, in parentheses.
+    let at = clause.iter().position(|token| {
+        depth = if token.is_mark('(') { depth + 1 } else { depth.saturating_sub(usize::from(token.is_mark(')'))) };
+        depth == 0 && token.is("COLLATE")
+    });
+    let Some((at, collation)) = at.and_then(|at| Some((at, clause.get(at + 1)?))) else {
+        return (whole.clone(), whole);
+    };
+    if collation.name().is_none() || collation.name() != table_collation {
+        return (whole.clone(), whole);
+    }
+    // `CHARACTER SET name` stands right before the collation, or nowhere.
+    let explicit = at >= 3 && clause[at - 3].is("CHARACTER") && clause[at - 2].is("SET");
+    let first = if explicit { at - 3 } else { at };
+    let bare = text[clause[0].start..clause[first].start].trim_end().to_owned()
+        + &text[collation.end..clause[clause.len() - 1].end];
+    (if explicit { whole } else { bare.clone() }, bare)
+}
+
 /// Returns the tail without `DATA DIRECTORY`, `INDEX DIRECTORY` and `TABLESPACE`: where files lie on the source's disk
 /// is nothing that another server could follow, and RDS refuses it.
 fn without_places(text: &str, tail: &[Placed<'_>]) -> String {
@@ -167,14 +202,15 @@ impl TableDdl {
     fn take(&mut self, text: &str, clause: &[Placed<'_>]) -> Result<(), Unreadable> {
         let Some(first) = clause.first() else { return Err(Unreadable("an empty clause")) };
         let whole = || cover(text, clause).to_owned();
-        if let Token::Name(name) = &first.token {
+        // `CONSTRAINT name CHECK …` says at its third token what it is.
+        let kind = if first.is("CONSTRAINT") { clause.get(2).unwrap_or(first) } else { first };
+        if let Token::Name(name) = &kind.token {
             let counted = clause.iter().any(|token| token.is("AUTO_INCREMENT"));
-            self.columns.push(ColumnDdl { name: name.clone(), clause: whole(), counted });
-        } else if first.is("PERIOD") || first.is("CHECK") {
+            let (clause, bare) = without_inherited(text, clause, self.collation.as_deref());
+            self.columns.push(ColumnDdl { name: name.clone(), clause, bare, counted });
+        } else if kind.is("PERIOD") || kind.is("CHECK") {
             self.rules.push(whole());
-        } else if first.is("CONSTRAINT") && clause.get(2).is_some_and(|token| token.is("CHECK")) {
-            self.rules.push(whole());
-        } else if first.is("CONSTRAINT") && clause.get(2).is_some_and(|token| token.is("FOREIGN")) {
+        } else if kind.is("FOREIGN") {
             self.foreign_keys.push(foreign_key(text, clause)?);
         } else {
             self.keys.push(key(text, clause)?);
@@ -185,13 +221,20 @@ impl TableDdl {
     /// Returns the statement that makes the table as it must be before its rows: columns, primary and unique keys,
     /// checks, partitions, and the one plain key that an AUTO_INCREMENT column may need.
     pub fn create_statement(&self, name: &TableName) -> String {
-        let needed = self.key_of_counter();
-        let early = |key: &&KeyDdl| key.kind == KeyKind::Unique || needed == Some(key.name.as_str());
+        let early = self.without_late_parts();
         let columns = self.columns.iter().map(|column| column.clause.as_str());
-        let keys = self.keys.iter().filter(early).map(|key| key.clause.as_str());
+        let keys = early.keys.iter().map(|key| key.clause.as_str());
         let rules = self.rules.iter().map(String::as_str);
         let clauses: Vec<&str> = columns.chain(keys).chain(rules).collect();
         format!("CREATE TABLE {} (\n  {}\n) {}", sql::table(name), clauses.join(",\n  "), self.tail)
+    }
+
+    /// Returns the table as [`TableDdl::create_statement`] makes it.
+    pub fn without_late_parts(&self) -> TableDdl {
+        let needed = self.key_of_counter();
+        let early = |key: &&KeyDdl| key.kind == KeyKind::Unique || needed == Some(key.name.as_str());
+        let keys = self.keys.iter().filter(early).cloned().collect();
+        TableDdl { keys, foreign_keys: Vec::new(), ..self.clone() }
     }
 
     /// Returns the name of a secondary key without which the server refuses the AUTO_INCREMENT column, if no unique key
@@ -207,14 +250,12 @@ impl TableDdl {
         secondary().find(leads).or_else(|| secondary().find(holds)).map(|key| key.name.as_str())
     }
 
-    /// Returns the statements that add the secondary indexes which `existing` lacks. An index of the same name counts
-    /// as present; whether it is the same is a question for readiness, not for a repeated seed.
+    /// Returns the statements that add the secondary indexes which `existing` lacks, unique ones excepted: those were
+    /// there before the rows, or it is another table. An index of the same name counts as present; whether it is the same is a question for readiness, not for a repeated seed.
     pub fn missing_indexes(&self, name: &TableName, existing: &TableDdl) -> Vec<String> {
-        let missing: Vec<&KeyDdl> = self
-            .keys
-            .iter()
-            .filter(|key| !existing.keys.iter().any(|other| same_name(&other.name, &key.name)))
-            .collect();
+        let lacks = |key: &&KeyDdl| !existing.keys.iter().any(|other| same_name(&other.name, &key.name));
+        let late = self.keys.iter().filter(|key| key.kind != KeyKind::Unique);
+        let missing: Vec<&KeyDdl> = late.filter(lacks).collect();
         let alter = |keys: &[&KeyDdl]| {
             let added: Vec<String> = keys.iter().map(|key| format!("ADD {}", key.clause)).collect();
             format!("ALTER TABLE {} {}", sql::table(name), added.join(", "))
@@ -244,6 +285,19 @@ impl TableDdl {
         Some(format!("ALTER TABLE {} {}", sql::table(name), added.join(", ")))
     }
 
+    /// Returns the `ON DELETE` and `ON UPDATE` rules of a foreign key. `RESTRICT` is what both servers leave unsaid.
+    pub fn foreign_key_rules(&self, key: &str) -> Option<(String, String)> {
+        let rest = &self.foreign_keys.iter().find(|other| same_name(&other.name, key))?.rest;
+        let tokens: Vec<Placed<'_>> = Tokens::of(rest).collect::<Result<_, _>>().ok()?;
+        let rule = |event: &str| {
+            let at = tokens.windows(2).position(|pair| pair[0].is("ON") && pair[1].is(event));
+            let words = at.map_or(&[][..], |at| &tokens[at + 2..]);
+            let words: Vec<&str> = words.iter().take_while(|word| !word.is("ON")).filter_map(Placed::name).collect();
+            if words.is_empty() { "RESTRICT".to_owned() } else { words.join(" ") }
+        };
+        Some((rule("DELETE"), rule("UPDATE")))
+    }
+
     /// Returns the statement that would give `existing` this table's columns and unique keys, for a person to read and
     /// run; nothing when they agree. A renamed column shows as one dropped and one added: only a person can know.
     pub fn alteration(&self, name: &TableName, existing: &TableDdl) -> Option<String> {
@@ -260,7 +314,7 @@ impl TableDdl {
             };
             match existing.columns.iter().find(|other| same_name(&other.name, &column.name)) {
                 None => steps.push(format!("ADD COLUMN {} {place}", column.clause)),
-                Some(other) if other.clause != column.clause => {
+                Some(other) if other.bare != column.bare => {
                     steps.push(format!("MODIFY COLUMN {} {place}", column.clause));
                 }
                 Some(_) => {}
@@ -332,7 +386,7 @@ fn key(text: &str, clause: &[Placed<'_>]) -> Result<KeyDdl, Unreadable> {
         .collect();
     let kind = if first.is("PRIMARY") || first.is("UNIQUE") {
         KeyKind::Unique
-    } else if columns.iter().any(Option::is_none) || !(first.is("KEY") || first.is("INDEX")) {
+    } else if columns.iter().any(Option::is_none) || first.is("FULLTEXT") || first.is("VECTOR") {
         KeyKind::Special
     } else {
         KeyKind::Plain

@@ -22,21 +22,29 @@ pub enum Definer {
 
 /// What happens to an object of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Existing {
+pub enum Existing {
+    /// The new one takes its place. MySQL knows this for views only.
     Replaced,
+    /// The statement fails.
     Refused,
 }
 
-/// Returns the statement that makes a view (replacing one of the same name), function or procedure under its full name.
-pub fn create_object(kind: ObjectKind, name: &TableName, ddl: &str, definer: Definer) -> Result<String, Unreadable> {
-    match kind {
-        ObjectKind::View => rewrite(ddl, "VIEW", name, (definer, Existing::Replaced)),
-        ObjectKind::Function => rewrite(ddl, "FUNCTION", name, (definer, Existing::Refused)),
-        ObjectKind::Procedure => rewrite(ddl, "PROCEDURE", name, (definer, Existing::Refused)),
+/// Returns the statement that makes a view, function or procedure under its full name.
+pub fn create_object(
+    kind: ObjectKind,
+    name: &TableName,
+    ddl: &str,
+    (definer, existing): (Definer, Existing),
+) -> Result<String, Unreadable> {
+    let keyword = match kind {
+        ObjectKind::View => "VIEW",
+        ObjectKind::Function => "FUNCTION",
+        ObjectKind::Procedure => "PROCEDURE",
         ObjectKind::Trigger | ObjectKind::Event => {
-            Err(Unreadable("a trigger or event, which is staged and not created"))
+            return Err(Unreadable("a trigger or event, which is staged and not created"));
         }
-    }
+    };
+    rewrite(ddl, keyword, name, (definer, existing))
 }
 
 fn rewrite(
@@ -78,7 +86,10 @@ fn rewrite(
 fn end_of_name(tokens: &mut Tokens<'_>) -> Result<usize, Unreadable> {
     let nameless = Unreadable("an object without a name");
     let first = tokens.next().ok_or(nameless.clone())??;
-    first.name().ok_or(nameless.clone())?;
+    // MySQL quotes with the mode under which a routine was made: under ANSI_QUOTES its name reads as a text.
+    if matches!(first.token, Token::Mark(_)) {
+        return Err(nameless);
+    }
     match tokens.next() {
         Some(Ok(dot)) if dot.is_mark('.') => Ok(tokens.next().ok_or(nameless)??.end),
         _ => Ok(first.end),
@@ -107,11 +118,11 @@ mod tests {
         let ddl = "CREATE ALGORITHM=UNDEFINED DEFINER=`we``ird`@`%` SQL SECURITY DEFINER VIEW `s`.`v` AS select 'VIEW `x`' AS `y`";
         let name = TableName::new("s", "v`w");
         assert_eq!(
-            create_object(ObjectKind::View, &name, ddl, Definer::Kept).unwrap(),
+            create_object(ObjectKind::View, &name, ddl, (Definer::Kept, Existing::Replaced)).unwrap(),
             "CREATE OR REPLACE ALGORITHM=UNDEFINED DEFINER=`we``ird`@`%` SQL SECURITY DEFINER VIEW `s`.`v``w` AS select 'VIEW `x`' AS `y`"
         );
         assert_eq!(
-            create_object(ObjectKind::View, &name, ddl, Definer::CurrentUser).unwrap(),
+            create_object(ObjectKind::View, &name, ddl, (Definer::CurrentUser, Existing::Replaced)).unwrap(),
             "CREATE OR REPLACE ALGORITHM=UNDEFINED DEFINER=CURRENT_USER SQL SECURITY DEFINER VIEW `s`.`v``w` AS select 'VIEW `x`' AS `y`"
         );
     }
@@ -119,7 +130,13 @@ mod tests {
     #[test]
     fn a_body_with_comments_and_open_quotes_passes_untouched() {
         let ddl = "CREATE DEFINER=`root`@`%` PROCEDURE `p`(IN a INT)\nBEGIN\n -- don't\n # it's `open\nSELECT 1;\nEND";
-        let made = create_object(ObjectKind::Procedure, &TableName::new("s", "p"), ddl, Definer::CurrentUser).unwrap();
+        let made = create_object(
+            ObjectKind::Procedure,
+            &TableName::new("s", "p"),
+            ddl,
+            (Definer::CurrentUser, Existing::Refused),
+        )
+        .unwrap();
         assert_eq!(
             made,
             "CREATE DEFINER=CURRENT_USER PROCEDURE `s`.`p`(IN a INT)\nBEGIN\n -- don't\n # it's `open\nSELECT 1;\nEND"
@@ -127,8 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn names_in_double_quotes_are_names() {
+        let ddl = "CREATE DEFINER=\"root\"@\"%\" FUNCTION \"an si\"(a INT) RETURNS int\nRETURN a";
+        let how = (Definer::CurrentUser, Existing::Replaced);
+        assert_eq!(
+            create_object(ObjectKind::Function, &TableName::new("s", "an si"), ddl, how).unwrap(),
+            "CREATE OR REPLACE DEFINER=CURRENT_USER FUNCTION `s`.`an si`(a INT) RETURNS int\nRETURN a"
+        );
+    }
+
+    #[test]
     fn a_trigger_is_never_created_here_t28() {
         let ddl = "CREATE DEFINER=`root`@`%` TRIGGER `t` BEFORE INSERT ON `x` FOR EACH ROW SET @a = 1";
-        assert!(create_object(ObjectKind::Trigger, &TableName::new("s", "t"), ddl, Definer::Kept).is_err());
+        assert!(
+            create_object(ObjectKind::Trigger, &TableName::new("s", "t"), ddl, (Definer::Kept, Existing::Refused))
+                .is_err()
+        );
     }
 }

@@ -101,18 +101,46 @@ fn what_is_missing_is_added_and_nothing_twice() {
 }
 
 #[test]
+fn an_inherited_collation_stays_inherited() {
+    let table = |column: &str| {
+        let text =
+            format!("CREATE TABLE `t` (\n  {column}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin");
+        split(&text).unwrap()
+    };
+    let inherited = table("`a` enum('COLLATE utf8mb4_bin') COLLATE utf8mb4_bin NOT NULL");
+    assert_eq!(inherited.columns[0].clause, "`a` enum('COLLATE utf8mb4_bin') NOT NULL");
+    let explicit = table("`a` enum('COLLATE utf8mb4_bin') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL");
+    assert!(explicit.columns[0].clause.contains("CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"));
+    assert_eq!(explicit.alteration(&name(), &inherited), None, "it is the same column");
+    let other = table("`a` varchar(9) COLLATE utf8mb4_general_ci DEFAULT (`b` collate utf8mb4_bin)");
+    assert_eq!(other.columns[0].clause, "`a` varchar(9) COLLATE utf8mb4_general_ci DEFAULT (`b` collate utf8mb4_bin)");
+    let expression = table("`a` varchar(9) GENERATED ALWAYS AS ((`b` collate utf8mb4_bin)) VIRTUAL");
+    assert!(expression.columns[0].clause.contains("collate"));
+}
+
+#[test]
+fn rules_of_foreign_keys_are_read() {
+    let rules = "CREATE TABLE `t` (\n  `a` int,\n  CONSTRAINT `on update` FOREIGN KEY (`a`) REFERENCES `p` (`on delete`) \
+                 ON DELETE CASCADE ON UPDATE SET NULL,\n  CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `p` (`a`)\n) E";
+    let rules = split(rules).unwrap();
+    assert_eq!(rules.foreign_key_rules("On Update"), Some(("CASCADE".to_owned(), "SET NULL".to_owned())));
+    assert_eq!(rules.foreign_key_rules("f"), Some(("RESTRICT".to_owned(), "RESTRICT".to_owned())));
+    assert_eq!(rules.foreign_key_rules("g"), None);
+}
+
+#[test]
 fn expressions_version_comments_and_partitions_survive() {
     let (whole, made) = (split(MYSQL).unwrap(), as_created(MYSQL));
     let kinds: Vec<KeyKind> = whole.keys.iter().map(|key| key.kind).collect();
     use KeyKind::{Plain, Special, Unique};
-    assert_eq!(kinds, [Unique, Unique, Plain, Special, Special, Special]);
+    assert_eq!(kinds, [Unique, Unique, Plain, Plain, Special, Special]);
     assert_eq!(made.keys.len(), 2);
     assert_eq!(made.rules, ["CONSTRAINT `ne` CHECK ((`i` < 5)) /*!80016 NOT ENFORCED */"]);
     assert_eq!(made.tail, whole.tail);
     assert!(whole.tail.contains("AUTO_INCREMENT=77") && whole.tail.ends_with("*/"));
     assert_eq!(
         whole.missing_indexes(&name(), &made).last().unwrap(),
-        "ALTER TABLE `nasty`.`t``1 (KEY` ADD KEY `inv` (`n`) /*!80000 INVISIBLE */"
+        "ALTER TABLE `nasty`.`t``1 (KEY` ADD KEY `inv` (`n`) /*!80000 INVISIBLE */, ADD SPATIAL KEY `sp` (`g`)"
     );
 }
 

@@ -1,0 +1,288 @@
+//! Shapes the target and watches the shapes of both servers: the ports `Shape` and `Shapes`. What a statement looks like
+//! is decided in [`crate::ddl`]; what is read, in [`crate::survey`].
+
+mod watch;
+
+use async_trait::async_trait;
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::name::TableName;
+use leeward_core::port::{DefinerKept, Shape, TablePart};
+use leeward_core::server::{Flavor, Observed};
+use leeward_core::survey::{ObjectFacts, ObjectKind, SchemaFacts};
+
+use crate::ddl::{self, Definer, Existing, TableDdl, Unreadable};
+use crate::endpoint::Endpoint;
+use crate::session::Session;
+use crate::sql;
+use crate::survey::{self, text, text_or_empty};
+pub use watch::ServerShapes;
+
+/// A routine of this name does not exist.
+const NO_SUCH_ROUTINE: u16 = 1305;
+/// A function that does not say that it is deterministic, while the binlog is on.
+const UNSAFE_ROUTINE: u16 = 1418;
+/// A function or trigger from an account without SUPER, while the binlog is on.
+const ROUTINE_NEEDS_SUPER: u16 = 1419;
+/// The definer is no account of this server.
+const NO_SUCH_DEFINER: u16 = 1449;
+
+/// Settings under which a server would make another table than the one it is told to. Each is tried only where it
+/// stands otherwise: several want privileges that RDS gives to nobody, and most servers have them right anyway.
+const PLAIN_MAKING: [(&str, &str); 4] = [
+    // Off, the first TIMESTAMP NOT NULL column gets DEFAULT and ON UPDATE CURRENT_TIMESTAMP of its own accord.
+    ("explicit_defaults_for_timestamp", "1"),
+    // On, a table without a primary key gets an invisible one.
+    ("sql_generate_invisible_primary_key", "0"),
+    // On, a table without a primary key is refused.
+    ("sql_require_primary_key", "0"),
+    // On, a foreign key to a key that is not unique is refused.
+    ("restrict_fk_on_non_standard_key", "0"),
+];
+
+/// Makes databases, tables, indexes, foreign keys, views and routines on the target. Its connection is its own: DDL is
+/// sent in utf8mb4, where every other session of Leeward speaks in bytes.
+pub struct TargetShape {
+    session: Session,
+}
+
+impl TargetShape {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Those of [`Session::open`].
+    pub async fn open(endpoint: &Endpoint) -> Result<TargetShape, Fault> {
+        const DOING: &str = "prepare the making of tables";
+        let mut session = Session::open(endpoint, "shape").await?;
+        // A literal in DDL must be text, or a view would return bytes and a default would be stored byte by byte.
+        // Answers stay unconverted: see `survey::definitions`.
+        session.run(DOING, "SET NAMES utf8mb4; SET character_set_results=binary").await?;
+        let names: Vec<String> = PLAIN_MAKING.iter().map(|(name, _)| sql::literal(name)).collect();
+        let query = format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({})", names.join(","));
+        let rows = session.rows(DOING, &query).await?;
+        for (name, wanted) in PLAIN_MAKING {
+            let there = rows.iter().find(|row| text(row, 0).as_deref() == Some(name)).map(|row| text_or_empty(row, 1));
+            let right = if wanted == "1" { "ON" } else { "OFF" };
+            if there.is_none_or(|value| value == right) {
+                continue;
+            }
+            // A server that refuses is found out by what it makes: `create_table` looks at the columns.
+            if let Err(fault) = session.run(DOING, &format!("SET SESSION {name}={wanted}")).await
+                && session.is_broken()
+            {
+                return Err(fault);
+            }
+        }
+        Ok(TargetShape { session })
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        self.session.close().await;
+    }
+
+    async fn own_ddl(&mut self, name: &TableName) -> Result<Option<TableDdl>, Fault> {
+        let found = survey::table_ddl(&mut self.session, std::slice::from_ref(name)).await?;
+        let Some((_, text)) = found.into_iter().next() else { return Ok(None) };
+        self.split(name, &text).map(Some)
+    }
+
+    fn split(&self, name: &TableName, text: &str) -> Result<TableDdl, Fault> {
+        ddl::split(text).map_err(|unreadable| self.not_understood(name, unreadable))
+    }
+
+    fn not_understood(&self, name: &TableName, unreadable: Unreadable) -> Fault {
+        let remedy = format!("{unreadable}; exclude {name} by policy, or make it on the target by hand");
+        Fault::new(FaultKind::Refused(remedy), format!("read the DDL of {name}")).of(name)
+    }
+
+    fn missing(&self, name: &TableName, doing: &str) -> Fault {
+        Fault::new(FaultKind::TableMissing, doing).on(self.session.side()).of(name)
+    }
+
+    /// Compares what was made with what was asked for: the server can add or drop columns of its own accord.
+    fn check_made(&self, name: &TableName, source: &TableDdl, made: &TableDdl) -> Result<(), Fault> {
+        let columns = |ddl: &TableDdl| ddl.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        if columns(source) == columns(made) {
+            return Ok(());
+        }
+        let remedy = format!(
+            "the target made {name} with other columns than it was told; set sql_generate_invisible_primary_key=OFF and \
+             explicit_defaults_for_timestamp=ON there, drop the table and start again"
+        );
+        Err(Fault::new(FaultKind::Refused(remedy), format!("create {name}")).on(self.session.side()).of(name))
+    }
+
+    /// Returns the `sql_mode` and DDL of a routine that is on the target already.
+    async fn shown(&mut self, object: &ObjectFacts) -> Result<Option<(String, String)>, Fault> {
+        let doing = format!("look at {}", object.name);
+        let show = format!("SHOW CREATE {} {}", word(object.kind), sql::table(&object.name));
+        self.session.run(&doing, "SET character_set_results=utf8mb4").await?;
+        let answer = self.session.row(&doing, &show).await;
+        if !self.session.is_broken() {
+            self.session.run(&doing, "SET character_set_results=binary").await?;
+        }
+        match answer {
+            Ok(row) => Ok(row.and_then(|row| Some((text_or_empty(&row, 1), text(&row, 2)?)))),
+            Err(fault) if fault.kind == FaultKind::Server(NO_SUCH_ROUTINE) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Returns whether the same routine is there, and with whose rights it runs.
+    async fn same_routine(&mut self, object: &ObjectFacts, ddl: &str) -> Result<Option<DefinerKept>, Fault> {
+        let Some((mode, there)) = self.shown(object).await? else { return Ok(None) };
+        if mode != object.sql_mode {
+            return Ok(None);
+        }
+        if there == ddl {
+            return Ok(Some(DefinerKept::Kept));
+        }
+        let anonymous = |text: &str| {
+            ddl::create_object(object.kind, &object.name, text, (Definer::CurrentUser, Existing::Refused)).ok()
+        };
+        Ok((anonymous(&there).is_some() && anonymous(&there) == anonymous(ddl)).then_some(DefinerKept::Replaced))
+    }
+
+    async fn make(&mut self, object: &ObjectFacts, ddl: &str, definer: Definer) -> Result<(), Fault> {
+        let name = &object.name;
+        let doing = format!("create {} {name}", word(object.kind).to_lowercase());
+        let existing = match (object.kind, self.session.flavor()) {
+            (ObjectKind::View, _) | (_, Flavor::MariaDb) => Existing::Replaced,
+            // MySQL cannot replace a routine.
+            (_, Flavor::MySql) => {
+                let drop = format!("DROP {} IF EXISTS {}", word(object.kind), sql::table(name));
+                self.session.run(&doing, &drop).await?;
+                Existing::Refused
+            }
+        };
+        let statement = ddl::create_object(object.kind, name, ddl, (definer, existing))
+            .map_err(|unreadable| self.not_understood(name, unreadable))?;
+        // A view's text was printed under our own mode, a routine keeps the mode in which its body was written. The
+        // statement goes out alone: a body may end in a comment, which would swallow whatever followed.
+        if object.kind == ObjectKind::View {
+            return self.session.run(&doing, &statement).await.map(drop).map_err(explain_refusal);
+        }
+        let set = format!("SET @leeward_mode=@@sql_mode, sql_mode={}", sql::literal(&object.sql_mode));
+        self.session.run(&doing, &set).await?;
+        let made = self.session.run(&doing, &statement).await;
+        if !self.session.is_broken() {
+            self.session.run(&doing, "SET sql_mode=@leeward_mode").await?;
+        }
+        made.map(drop).map_err(explain_refusal)
+    }
+}
+
+fn word(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::View => "VIEW",
+        ObjectKind::Function => "FUNCTION",
+        ObjectKind::Procedure => "PROCEDURE",
+        ObjectKind::Trigger => "TRIGGER",
+        ObjectKind::Event => "EVENT",
+    }
+}
+
+/// With the binlog on, servers refuse functions to those without SUPER unless they are told to trust them (T31).
+fn explain_refusal(mut fault: Fault) -> Fault {
+    if matches!(fault.kind, FaultKind::Server(UNSAFE_ROUTINE | ROUTINE_NEEDS_SUPER)) {
+        let remedy = "set log_bin_trust_function_creators=1 on the target (on RDS in its parameter group); its binlog \
+                      is on, and without the setting it takes functions from nobody but SUPER";
+        fault.kind = FaultKind::Refused(remedy.to_owned());
+    }
+    fault
+}
+
+/// A definer that does not exist or may not be named by us: on RDS before 8.0.36 nobody may (`rds.md` §1.1).
+fn is_definer_refused(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::MissingGrant(_) | FaultKind::Server(NO_SUCH_DEFINER))
+}
+
+#[async_trait]
+impl Shape for TargetShape {
+    async fn existing(&mut self, tables: &[TableName]) -> Result<Vec<TableName>, Fault> {
+        survey::existing(&mut self.session, tables).await
+    }
+
+    async fn create_schemas(&mut self, schemas: &[SchemaFacts]) -> Result<(), Fault> {
+        const DOING: &str = "create databases";
+        let query = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA";
+        let rows = self.session.rows(DOING, query).await?;
+        let there: Vec<String> = rows.iter().map(|row| text_or_empty(row, 0)).collect();
+        for schema in schemas.iter().filter(|schema| !there.contains(&schema.name)) {
+            // The collation names the character set too. Routines and later tables inherit it (T31).
+            let create = format!(
+                "CREATE DATABASE IF NOT EXISTS {} COLLATE {}",
+                sql::ident(&schema.name),
+                sql::ident(&schema.collation)
+            );
+            self.session.run(&format!("create database {}", schema.name), &create).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_table(&mut self, name: &TableName, source_ddl: &str) -> Result<(), Fault> {
+        let doing = format!("create {name}");
+        let source = self.split(name, source_ddl)?;
+        let create = format!("{};SHOW CREATE TABLE {}", source.create_statement(name), sql::table(name));
+        let made = self.session.row(&doing, &create).await.map_err(|fault| fault.of(name))?;
+        let made = made.and_then(|row| text(&row, 1)).ok_or_else(|| self.missing(name, &doing))?;
+        let made = self.split(name, &made)?;
+        self.check_made(name, &source, &made)
+    }
+
+    async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault> {
+        let (doing, wanted) = match part {
+            TablePart::Indexes => (format!("add the indexes of {name}"), self.split(name, source_ddl)?),
+            TablePart::ForeignKeys => (format!("add the foreign keys of {name}"), self.split(name, source_ddl)?),
+        };
+        let existing = self.own_ddl(name).await?.ok_or_else(|| self.missing(name, &doing))?;
+        let statements = match part {
+            TablePart::Indexes => wanted.missing_indexes(name, &existing),
+            TablePart::ForeignKeys => wanted.missing_foreign_keys(name, &existing).into_iter().collect(),
+        };
+        for statement in statements {
+            self.session.run_patiently(&doing, &statement).await.map_err(|fault| fault.of(name))?;
+        }
+        Ok(())
+    }
+
+    async fn alteration(&mut self, name: &TableName, source_ddl: &str) -> Result<Vec<String>, Fault> {
+        let wanted = self.split(name, source_ddl)?;
+        let mut statements = Vec::new();
+        let existing = match self.own_ddl(name).await? {
+            Some(existing) => {
+                statements.extend(wanted.alteration(name, &existing));
+                existing
+            }
+            None => {
+                statements.push(wanted.create_statement(name));
+                wanted.without_late_parts()
+            }
+        };
+        statements.extend(wanted.missing_indexes(name, &existing));
+        statements.extend(wanted.missing_foreign_keys(name, &existing));
+        Ok(statements)
+    }
+
+    async fn create_object(&mut self, object: &ObjectFacts) -> Result<DefinerKept, Fault> {
+        let ddl = match &object.ddl {
+            Observed::Known(ddl) => ddl.clone(),
+            Observed::Unknown(why) => {
+                let remedy = format!("{why}; grant it on the source and run `leeward plan` again");
+                return Err(Fault::new(FaultKind::Refused(remedy), format!("create {}", object.name)));
+            }
+        };
+        if matches!(object.kind, ObjectKind::Function | ObjectKind::Procedure)
+            && let Some(kept) = self.same_routine(object, &ddl).await?
+        {
+            return Ok(kept);
+        }
+        match self.make(object, &ddl, Definer::Kept).await {
+            Ok(()) => Ok(DefinerKept::Kept),
+            Err(fault) if is_definer_refused(&fault) => {
+                self.make(object, &ddl, Definer::CurrentUser).await.map(|()| DefinerKept::Replaced)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
