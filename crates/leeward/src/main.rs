@@ -1,11 +1,10 @@
 //! The `leeward` binary: reads what was typed, does it, and says how it went. This file is a table of contents; the exit
 //! code is decided here and nowhere else.
 
-#![expect(dead_code, reason = "the commands that use the rest follow with the engine")]
-
 mod cli;
 mod commands;
 mod config;
+mod progress;
 mod report;
 mod shutdown;
 mod telemetry;

@@ -6,8 +6,13 @@ mod aws;
 
 use std::sync::Arc;
 
+use leeward_core::fault::Fault;
 use leeward_core::name::Side;
+use leeward_core::port::{Control, Servers};
+use leeward_engine::lease::Claim;
+use leeward_mysql::control::MySqlControl;
 use leeward_mysql::endpoint::{Endpoint, FixedPassword, PasswordFile, PasswordSource};
+use leeward_mysql::servers::MySqlServers;
 
 use crate::Failure;
 use crate::config::raw::Environment;
@@ -61,4 +66,30 @@ async fn password(settings: &Settings, side: &SideSettings) -> Result<Arc<dyn Pa
             Err(Failure::Machine(anyhow::anyhow!("this leeward was built without the aws feature")))
         }
     }
+}
+
+/// Connects to the control schema on the target.
+///
+/// # Errors
+/// Whatever keeps a connection from being made.
+pub async fn control(target: &Endpoint) -> Result<Box<dyn Control>, Fault> {
+    Ok(Box::new(MySqlControl::connect(target).await?))
+}
+
+/// Returns both servers for the engine, which opens its connections itself.
+///
+/// # Errors
+/// When a side was not given, or AWS cannot be asked.
+pub async fn servers(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
+    let source = endpoint(settings, Side::Source).await?;
+    let target = endpoint(settings, Side::Target).await?;
+    Ok(Arc::new(MySqlServers { source, target }))
+}
+
+/// Returns how this process names itself when it asks for the lease.
+pub fn claim(settings: &Settings) -> Claim {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let started_ms = chrono::Utc::now().timestamp_millis();
+    let holder = format!("{}/{}/{started_ms}", host.trim(), std::process::id());
+    Claim { holder, ttl_s: settings.lease_ttl.as_secs() }
 }

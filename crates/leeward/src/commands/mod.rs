@@ -1,5 +1,12 @@
 //! The subcommands, one file each. This one reads the configuration for all of them and starts the runtime.
 
+mod plan;
+mod planning;
+mod seed;
+mod status;
+mod sync;
+mod verify;
+
 use anyhow::Context;
 
 use crate::cli::{Cli, Command};
@@ -37,8 +44,14 @@ pub fn run(cli: &Cli, talk: Talk, screen: &Screen, environment: &Environment) ->
 }
 
 async fn dispatch(command: &Command, desk: &Desk) -> Result<Answer, Failure> {
-    tracing::debug!(lane = desk.settings.policy.settings().lane, "configuration checked");
-    Err(Failure::Machine(anyhow::anyhow!("this build of leeward cannot {} yet", name(command))))
+    match command {
+        Command::Plan(args) => plan::run(desk, args).await,
+        Command::Seed(args) => seed::run(desk, args).await,
+        Command::Sync(args) => sync::run(desk, args).await,
+        Command::Status => status::run(desk).await,
+        Command::Verify(args) => verify::run(desk, args).await,
+        other => Err(Failure::Machine(anyhow::anyhow!("this build of leeward cannot {} yet", name(other)))),
+    }
 }
 
 fn name(command: &Command) -> &'static str {

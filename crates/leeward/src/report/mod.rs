@@ -4,6 +4,7 @@ pub mod fault;
 pub mod status;
 mod status_text;
 pub mod text;
+pub mod verify;
 pub mod words;
 
 use anyhow::Context;

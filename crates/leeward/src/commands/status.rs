@@ -1,0 +1,40 @@
+//! `leeward status`: what is written down on the target, and what waits for a person. The source is not asked.
+
+use leeward_core::name::Side;
+use leeward_core::port::Control;
+
+use super::Desk;
+use crate::report::status::{StatusFacts, StatusReport};
+use crate::report::text::Paint;
+use crate::{Answer, Failure, report, wire};
+
+/// Events that fit on a screen; the control schema keeps more.
+const EVENTS_SHOWN: u32 = 10;
+
+/// Prints the status. The answer is no when a person must act.
+///
+/// # Errors
+/// When the target cannot be read.
+pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
+    let mut control = wire::control(&wire::endpoint(&desk.settings, Side::Target).await?).await?;
+    let facts = read(control.as_mut(), &desk.settings.policy.settings().lane).await?;
+    let report = StatusReport::new(facts);
+    report::write(desk.talk, &report, || report.text(Paint::of_stdout(desk.talk)))?;
+    Ok(if report.needs_nobody() { Answer::Yes } else { Answer::No })
+}
+
+async fn read(control: &mut dyn Control, lane: &str) -> Result<StatusFacts, Failure> {
+    let now = chrono::Utc::now().naive_utc();
+    if !control.exists().await? {
+        return Ok(StatusFacts::nothing(now));
+    }
+    Ok(StatusFacts {
+        now,
+        lane: control.lane(lane).await?,
+        plan: control.plan(lane).await?,
+        tables: control.tables(lane).await?,
+        lease: control.lease_holder(lane).await?,
+        events: control.events(lane, EVENTS_SHOWN).await?,
+        chunks: control.chunks(lane).await?,
+    })
+}

@@ -1,0 +1,112 @@
+//! `leeward verify`: the full comparison, and the repair that a person asks for.
+
+use anyhow::Context;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use leeward_core::name::{Side, TableName};
+use leeward_core::plan::{Plan, PlannedTable};
+use leeward_engine::repair::{self, RepairReport};
+use leeward_engine::verify;
+
+use super::{Desk, planning};
+use crate::cli::VerifyArgs;
+use crate::config::Mistakes;
+use crate::config::mistake::Origin;
+use crate::progress::{Show, Work};
+use crate::report::text::Paint;
+use crate::report::verify::VerifyOutcome;
+use crate::report::words;
+use crate::{Answer, Failure, report, shutdown, wire};
+
+/// Compares both sides. The answer is no when anything differs or could not be compared.
+///
+/// # Errors
+/// Whatever keeps the comparison from being finished.
+pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
+    let stop = shutdown::listen().context("listen for signals")?;
+    let globs = globs(&args.tables)?;
+    let servers = wire::servers(&desk.settings).await?;
+    let plan = plan(desk, args).await?;
+    let chosen: Vec<&PlannedTable> =
+        plan.tables.iter().filter(|table| globs.is_empty() || globs.is_match(table.name().to_string())).collect();
+    if chosen.is_empty() {
+        let mut mistakes = Mistakes::default();
+        mistakes.missing("no planned table matches; `leeward plan` lists them".to_owned());
+        return Err(mistakes.into());
+    }
+    let bytes = chosen.iter().map(|table| table.data_bytes).sum();
+    let show = Show::start(&desk.screen, Work::Compare, bytes);
+    if args.repair {
+        let names: Vec<TableName> = chosen.iter().map(|table| table.name().clone()).collect();
+        let claim = wire::claim(&desk.settings);
+        let repaired = repair::run(&servers, (&plan.settings.lane, &names), &claim, show.as_ref(), &stop).await;
+        show.finish();
+        let repaired = repaired?;
+        report::write(desk.talk, &repaired, || repaired_text(&repaired))?;
+        let untouched = |table: &repair::RepairedTable| table.rows_repaired == 0 && table.still_waiting.is_none();
+        return Ok(if repaired.tables.iter().all(untouched) { Answer::Yes } else { Answer::No });
+    }
+    let found = verify::run(servers.as_ref(), &chosen, show.as_ref(), &stop).await;
+    show.finish();
+    let found = found?;
+    let whole = found.is_equal() && (plan.left_out.is_empty() || !globs.is_empty());
+    let outcome = VerifyOutcome::new(found, &plan.left_out);
+    report::write(desk.talk, &outcome, || outcome.text(Paint::of_stdout(desk.talk)))?;
+    Ok(if whole { Answer::Yes } else { Answer::No })
+}
+
+/// Returns the plan to compare by: the file's, the one stored on the target, or one made now, so that a target that
+/// Leeward did not build can be compared too.
+async fn plan(desk: &Desk, args: &VerifyArgs) -> Result<Plan, Failure> {
+    if let Some(path) = &args.plan {
+        return planning::read(path, &planning::survey(desk).await?);
+    }
+    let target = wire::endpoint(&desk.settings, Side::Target).await?;
+    let mut control = wire::control(&target).await?;
+    let lane = &desk.settings.policy.settings().lane;
+    let stored = if control.exists().await? { control.plan(lane).await? } else { None };
+    match stored {
+        Some(plan) => Ok(plan),
+        None if args.repair => {
+            let mut mistakes = Mistakes::default();
+            mistakes.missing(format!(
+                "--repair needs a target that Leeward has seeded, and lane {lane} has not been; for a copy made \
+                 otherwise run `leeward seed --adopt` first"
+            ));
+            Err(mistakes.into())
+        }
+        None => planning::plan(desk, &planning::survey(desk).await?),
+    }
+}
+
+/// Returns what selects tables; an empty set selects all of them.
+fn globs(patterns: &[String]) -> Result<GlobSet, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let mut set = GlobSetBuilder::new();
+    let origin = Origin::Flag("tables".to_owned());
+    for pattern in patterns {
+        match Glob::new(pattern) {
+            Ok(glob) => {
+                set.add(glob);
+            }
+            Err(error) => mistakes.at(&origin, error.to_string()),
+        }
+    }
+    let set = set.build().unwrap_or_else(|error| {
+        mistakes.at(&origin, error.to_string());
+        GlobSet::empty()
+    });
+    mistakes.or(set)
+}
+
+fn repaired_text(repaired: &RepairReport) -> String {
+    let mut lines = Vec::new();
+    for table in &repaired.tables {
+        let name = words::printable(&table.name.to_string());
+        match &table.still_waiting {
+            Some(why) => lines.push(format!("! {name}: {} rows repaired; {why}", words::count(table.rows_repaired))),
+            None => lines.push(format!("  {name}: {} rows repaired", words::count(table.rows_repaired))),
+        }
+    }
+    lines.push(format!("{} rows compared", words::count(repaired.rows_compared)));
+    lines.join("\n")
+}
