@@ -182,7 +182,7 @@ pub struct SyncArgs {
     #[arg(long, value_name = "TIME")]
     cycle_interval: Option<String>,
 
-    /// Store and follow this plan instead of the stored one
+    /// Refuse to run unless the lane follows this plan
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
 

@@ -1,5 +1,6 @@
 //! Stopping: the first SIGTERM or Ctrl-C asks politely, the second ends the process at once.
 
+use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -13,9 +14,9 @@ const KILLED_BY_SIGTERM: i32 = 143;
 ///
 /// # Errors
 /// When the process may not install signal handlers.
-pub fn listen() -> std::io::Result<CancellationToken> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+pub fn listen() -> anyhow::Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let token = CancellationToken::new();
     let asked = token.clone();
     tokio::spawn(async move {

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
 use leeward_core::port::{Control, Servers};
+use leeward_core::survey::Survey;
 use leeward_engine::lease::Claim;
 use leeward_mysql::control::MySqlControl;
 use leeward_mysql::endpoint::{Endpoint, FixedPassword, PasswordFile, PasswordSource};
 use leeward_mysql::servers::MySqlServers;
+use leeward_mysql::session::Session;
+use leeward_mysql::survey;
 
 use crate::Failure;
 use crate::config::raw::Environment;
@@ -84,6 +87,17 @@ pub async fn servers(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
     let source = endpoint(settings, Side::Source).await?;
     let target = endpoint(settings, Side::Target).await?;
     Ok(Arc::new(MySqlServers { source, target }))
+}
+
+/// Surveys the source.
+///
+/// # Errors
+/// Whatever keeps it from being seen; a missing privilege names its GRANT.
+pub async fn survey(source: &Endpoint, databases: &[String]) -> Result<Survey, Fault> {
+    let mut session = Session::open(source, "survey").await?;
+    let survey = survey::survey(&mut session, databases).await;
+    session.close().await;
+    survey
 }
 
 /// Returns how this process names itself when it asks for the lease.

@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use leeward_core::name::Side;
 use leeward_core::plan::{PLAN_FORMAT, Plan};
 use leeward_core::planner::{self, StaleEffect};
 use leeward_core::port::Control;
 use leeward_core::survey::Survey;
 use leeward_core::table::Table;
-use leeward_mysql::session::Session;
-use leeward_mysql::survey;
 
 use super::Desk;
 use crate::config::Mistakes;
@@ -24,10 +21,7 @@ const PLAN_BYTES_MAX: u64 = 256 << 20;
 /// # Errors
 /// Whatever keeps the source from being surveyed.
 pub async fn survey(desk: &Desk) -> Result<Survey, Failure> {
-    let endpoint = wire::endpoint(&desk.settings, Side::Source).await?;
-    let mut session = Session::open(&endpoint, "survey").await?;
-    let mut survey = survey::survey(&mut session, &desk.settings.databases).await?;
-    session.close().await;
+    let mut survey = look(desk, &desk.settings.databases).await?;
     if desk.settings.target.is_some() {
         let target = wire::endpoint(&desk.settings, Side::Target).await?;
         match wire::control(&target).await {
@@ -36,6 +30,11 @@ pub async fn survey(desk: &Desk) -> Result<Survey, Failure> {
         }
     }
     Ok(survey)
+}
+
+async fn look(desk: &Desk, databases: &[String]) -> Result<Survey, Failure> {
+    let source = wire::endpoint(&desk.settings, Side::Source).await?;
+    Ok(wire::survey(&source, databases).await?)
 }
 
 async fn add_contradictions(desk: &Desk, control: &mut dyn Control, survey: &mut Survey) -> Result<(), Failure> {
@@ -62,12 +61,15 @@ pub fn plan(desk: &Desk, survey: &Survey) -> Result<Plan, Failure> {
     })
 }
 
-/// Reads a plan from a file and refuses one by which rows could be missed or refused now.
+/// Reads a plan from a file, and refuses one by which rows could be missed or refused now.
 ///
 /// # Errors
-/// An unreadable, changed or stale plan: mistakes that name every table that changed and how.
-pub fn read(path: &Path, survey: &Survey) -> Result<Plan, Failure> {
+/// An unreadable, changed or stale plan: mistakes that name every table that changed and how. Whatever keeps the source
+/// from being surveyed.
+pub async fn read(desk: &Desk, path: &Path) -> Result<(Plan, Survey), Failure> {
     let plan = read_file(path)?;
+    let databases: Vec<String> = plan.schemas.iter().map(|schema| schema.name.clone()).collect();
+    let survey = look(desk, &databases).await?;
     let tables: Vec<Table> = survey.tables.iter().map(|seen| seen.table.clone()).collect();
     let mut mistakes = Mistakes::default();
     for stale in plan.stale_against(&tables) {
@@ -79,16 +81,19 @@ pub fn read(path: &Path, survey: &Survey) -> Result<Plan, Failure> {
             StaleEffect::Outdated => tracing::warn!("the plan is older than the source: {how}"),
         }
     }
-    Ok(mistakes.or(plan)?)
+    Ok(mistakes.or((plan, survey))?)
 }
 
 /// Reads a plan that `leeward plan --out` has written, whole and unchanged.
-fn read_file(path: &Path) -> Result<Plan, Failure> {
-    let doing = || format!("read the plan {}", path.display());
-    if std::fs::metadata(path).with_context(doing)?.len() > PLAN_BYTES_MAX {
+///
+/// # Errors
+/// An unreadable or changed plan.
+pub fn read_file(path: &Path) -> Result<Plan, Failure> {
+    let unreadable = |error: std::io::Error| refuse(path, &error.to_string());
+    if std::fs::metadata(path).map_err(unreadable)?.len() > PLAN_BYTES_MAX {
         return Err(refuse(path, "it is too large to be a plan"));
     }
-    let text = std::fs::read(path).with_context(doing)?;
+    let text = std::fs::read(path).map_err(unreadable)?;
     let value: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| refuse(path, &format!("it is not JSON: {error}")))?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
@@ -123,6 +128,6 @@ mod tests {
             let Err(Failure::Mistakes(mistakes)) = read_file(&path) else { panic!("{text} is taken for a plan") };
             assert!(mistakes.to_string().contains(why), "{mistakes}");
         }
-        assert!(matches!(read_file(&folder.path().join("nowhere")), Err(Failure::Machine(_))));
+        assert!(matches!(read_file(&folder.path().join("nowhere")), Err(Failure::Mistakes(_))));
     }
 }

@@ -1,6 +1,5 @@
 //! `leeward seed`: the first copy.
 
-use anyhow::Context;
 use leeward_engine::seed::{self, Found, SeedOptions, SeedReport};
 
 use super::{Desk, planning};
@@ -14,12 +13,14 @@ use crate::{Answer, Failure, report, shutdown, wire};
 /// # Errors
 /// Whatever keeps the copy from being finished; run it again to go on.
 pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
-    let stop = shutdown::listen().context("listen for signals")?;
+    let stop = shutdown::listen()?;
     let servers = wire::servers(&desk.settings).await?;
-    let survey = planning::survey(desk).await?;
-    let plan = match &args.plan {
-        Some(path) => planning::read(path, &survey)?,
-        None => planning::plan(desk, &survey)?,
+    let (plan, survey) = match &args.plan {
+        Some(path) => planning::read(desk, path).await?,
+        None => {
+            let survey = planning::survey(desk).await?;
+            (planning::plan(desk, &survey)?, survey)
+        }
     };
     let options = SeedOptions {
         claim: wire::claim(&desk.settings),

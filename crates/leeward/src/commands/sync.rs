@@ -1,45 +1,117 @@
-//! `leeward sync`: the long-running service.
+//! `leeward sync`: the long-running service, or with `--once` the way to its first moment in step.
 
-use anyhow::Context;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use leeward_core::lane::LaneState;
+use leeward_core::name::Side;
 use leeward_engine::cycle::CycleReport;
 use leeward_engine::sync::{self, SyncOptions, Until, Watch};
 
-use super::Desk;
+use super::{Desk, planning};
 use crate::cli::SyncArgs;
-use crate::{Answer, Failure, shutdown, wire};
+use crate::config::Mistakes;
+use crate::config::mistake::Origin;
+use crate::report::sync::SyncOutcome;
+use crate::{Answer, Failure, report, shutdown, wire};
+
+/// How often a lane that applies rows says so.
+const BUSY_EVERY: Duration = Duration::from_secs(2);
+
+/// How often a lane with nothing to do says that it lives: silence for longer than this means that it does not.
+const QUIET_EVERY: Duration = Duration::from_secs(60);
 
 /// Keeps the target in step until it is stopped.
 ///
 /// # Errors
 /// When a person must act before it can go on.
 pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
-    let stop = shutdown::listen().context("listen for signals")?;
+    let stop = shutdown::listen()?;
     let servers = wire::servers(&desk.settings).await?;
+    let lane = desk.settings.policy.settings().lane.clone();
+    if let Some(path) = &args.plan {
+        check_plan(desk, path).await?;
+    }
     let options = SyncOptions {
-        lane: desk.settings.policy.settings().lane.clone(),
+        lane,
         claim: wire::claim(&desk.settings),
         interval: desk.settings.cycle_interval,
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
     };
-    sync::run(servers, &options, &Log, &stop).await?;
-    tracing::info!("stopped; the lease is given back");
+    let log = Log::new(&options.lane);
+    sync::run(servers, &options, &log, &stop).await?;
+    if stop.is_cancelled() {
+        tracing::info!("stopped; the lease is given back");
+    }
+    let outcome = log.outcome();
+    report::write(desk.talk, &outcome, || outcome.text())?;
     Ok(Answer::Yes)
 }
 
-/// Says in the log what changed. A quiet cycle says nothing.
-struct Log;
+/// Refuses to run when the lane follows another plan than the one named.
+async fn check_plan(desk: &Desk, path: &Path) -> Result<(), Failure> {
+    let named = planning::read_file(path)?;
+    let mut control = wire::control(&wire::endpoint(&desk.settings, Side::Target).await?).await?;
+    let stored = if control.exists().await? { control.plan(&named.settings.lane).await? } else { None };
+    let mut mistakes = Mistakes::default();
+    if stored.is_none_or(|stored| stored.hash != named.hash) {
+        let (lane, path) = (&named.settings.lane, path.display());
+        let text = format!("lane {lane} follows another plan; run `leeward seed --plan {path}` first");
+        mistakes.at(&Origin::Flag("plan".to_owned()), text);
+    }
+    Ok(mistakes.or(())?)
+}
+
+/// Says in the log what cycles did: every one at debug level, a change of state at once, and the rest summed up.
+struct Log(Mutex<Summary>);
+
+struct Summary {
+    state: Option<LaneState>,
+    told: Instant,
+    since_told: SyncOutcome,
+    total: SyncOutcome,
+}
+
+impl Log {
+    fn new(lane: &str) -> Log {
+        let (since_told, total) = (SyncOutcome::new(lane), SyncOutcome::new(lane));
+        Log(Mutex::new(Summary { state: None, told: Instant::now(), since_told, total }))
+    }
+
+    fn outcome(self) -> SyncOutcome {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).total
+    }
+}
 
 impl Watch for Log {
     fn cycle(&self, report: &CycleReport) {
-        if report.rows_applied > 0 || report.state != LaneState::Live {
-            tracing::info!(
-                cycle = report.cycle,
-                cut_at = %report.cut_at,
-                rows_applied = report.rows_applied,
-                rows_repaired = report.rows_repaired(),
-                "cut applied"
-            );
+        let mut summary = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        summary.total.add(report);
+        summary.since_told.add(report);
+        // Two machines' clocks: good enough for a person who watches. Readiness measures.
+        let lag_ms = (chrono::Utc::now().naive_utc() - report.cut_at).num_milliseconds();
+        let (cycle, cut_at) = (report.cycle, report.cut_at);
+        tracing::debug!(cycle, %cut_at, lag_ms, rows_applied = report.rows_applied, "cycle committed");
+
+        let has_changed = summary.state.as_ref() != Some(&report.state);
+        let every = if summary.since_told.rows_applied > 0 { BUSY_EVERY } else { QUIET_EVERY };
+        if !has_changed && summary.told.elapsed() < every {
+            return;
         }
+        let SyncOutcome { cycles, rows_applied, rows_compared, rows_repaired, ref lane, .. } = summary.since_told;
+        let state = match report.state {
+            LaneState::Live => "live",
+            LaneState::CatchingUp => "catching up",
+            LaneState::Seeding => "seeding",
+            LaneState::Blocked { .. } => "blocked",
+        };
+        tracing::info!(
+            lane, state, cycle, %cut_at, lag_ms, cycles, rows_applied, rows_compared, rows_repaired, "lane moved on"
+        );
+        let lane = lane.clone();
+        summary.state = Some(report.state.clone());
+        summary.told = Instant::now();
+        summary.since_told = SyncOutcome::new(&lane);
     }
 }

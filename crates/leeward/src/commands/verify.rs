@@ -1,6 +1,5 @@
 //! `leeward verify`: the full comparison, and the repair that a person asks for.
 
-use anyhow::Context;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{Plan, PlannedTable};
@@ -22,7 +21,7 @@ use crate::{Answer, Failure, report, shutdown, wire};
 /// # Errors
 /// Whatever keeps the comparison from being finished.
 pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
-    let stop = shutdown::listen().context("listen for signals")?;
+    let stop = shutdown::listen()?;
     let globs = globs(&args.tables)?;
     let servers = wire::servers(&desk.settings).await?;
     let plan = plan(desk, args).await?;
@@ -58,7 +57,7 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
 /// Leeward did not build can be compared too.
 async fn plan(desk: &Desk, args: &VerifyArgs) -> Result<Plan, Failure> {
     if let Some(path) = &args.plan {
-        return planning::read(path, &planning::survey(desk).await?);
+        return Ok(planning::read(desk, path).await?.0);
     }
     let target = wire::endpoint(&desk.settings, Side::Target).await?;
     let mut control = wire::control(&target).await?;

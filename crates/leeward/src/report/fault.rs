@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use leeward_core::fault::{Decision, Fault};
+use leeward_core::fault::{Decision, Fault, FaultKind};
 use serde::Serialize;
 
 use super::words;
@@ -53,8 +53,21 @@ impl FailureReport {
 /// Returns what a person can do about a fault.
 pub fn remedy(fault: &Fault) -> String {
     match fault.decision() {
-        Decision::Retry => "run it again; if it stays, look at the network and the server's own log".to_owned(),
+        Decision::Retry => patience(&fault.kind).to_owned(),
         Decision::Quarantine { remedy } | Decision::Block { remedy } | Decision::Halt { remedy } => remedy,
+    }
+}
+
+/// Returns what to do about a fault that may pass by itself, when nobody has waited for that.
+fn patience(kind: &FaultKind) -> &'static str {
+    match kind {
+        FaultKind::UnknownHost => "check the spelling of the host, and that this machine's DNS knows it",
+        FaultKind::Unreachable | FaultKind::TimedOut => {
+            "check host and port, that the server is up, and that security groups and routes let this machine in; then \
+             run it again"
+        }
+        FaultKind::TooManyConnections => "wait until others have closed theirs, or raise max_connections",
+        _ => "run it again; if it stays, look into the server's own log",
     }
 }
 
@@ -80,7 +93,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use leeward_core::fault::FaultKind;
     use leeward_core::name::Side;
 
     use super::*;

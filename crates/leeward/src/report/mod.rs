@@ -3,6 +3,7 @@
 pub mod fault;
 pub mod status;
 mod status_text;
+pub mod sync;
 pub mod text;
 pub mod verify;
 pub mod words;

@@ -210,7 +210,9 @@ impl StatusReport {
     pub fn new(facts: StatusFacts) -> StatusReport {
         let StatusFacts { now, lane, plan, tables, lease, events, chunks } = facts;
         let holders = lane.as_ref().map(|lane| lane.holders.clone()).unwrap_or_default();
-        let mut tables: Vec<TableStatus> = tables.into_iter().map(|record| table(record, plan.as_ref())).collect();
+        let lane_cut = lane.as_ref().filter(|lane| lane.state == LaneState::Live).and_then(|lane| lane.cut_at);
+        let mut tables: Vec<TableStatus> =
+            tables.into_iter().map(|record| table(record, plan.as_ref(), lane_cut)).collect();
         tables.sort_by(|a, b| (a.state, &a.name).cmp(&(b.state, &b.name)));
         StatusReport {
             schema: 1,
@@ -315,7 +317,8 @@ fn left_out(plan: Plan) -> Vec<LeftOutStatus> {
     plan.left_out.into_iter().map(one).collect()
 }
 
-fn table(record: TableRecord, plan: Option<&Plan>) -> TableStatus {
+/// A table's own record is written when something of it changes; a quiet table of a live lane stands at the lane's cut.
+fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTime>) -> TableStatus {
     let planned = plan.and_then(|plan| plan.tables.iter().find(|table| *table.name() == record.name));
     let (state, reason, remedy) = match record.state {
         TableState::Planned => (TableWord::Planned, None, None),
@@ -329,7 +332,7 @@ fn table(record: TableRecord, plan: Option<&Plan>) -> TableStatus {
         state,
         strategy: planned.map(|table| table.strategy),
         rows_applied: record.rows_applied,
-        cut_at: record.cut_at,
+        cut_at: if state == TableWord::Live { record.cut_at.max(lane_cut) } else { record.cut_at },
         verified_since: record.scrub.verified_since,
         last_pass_differences: record.scrub.last_pass_differences,
         contradictions: record.contradictions,

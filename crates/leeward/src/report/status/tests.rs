@@ -41,7 +41,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         name: TableName::new("shop", name),
         state,
         mark: Mark::None,
-        cut_at: ago(1_200),
+        cut_at: ago(90_000),
         rows_applied: 1_234,
         scrub: ScrubRecord { verified_since: ago(90_000), ..ScrubRecord::default() },
         contradictions: vec![],
