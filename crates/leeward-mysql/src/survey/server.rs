@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::grants::{Grants, SchemaNames, Scope};
+use leeward_core::readiness::VARIABLES;
 use leeward_core::server::{Flavor, Observed, ServerFacts, Version};
 use leeward_core::survey::SchemaFacts;
 use mysql_async::Row;
@@ -14,72 +15,9 @@ use super::cells::{number, text_or_empty, time};
 use crate::session::Session;
 use crate::sql;
 
-/// Global variables that some check compares or explains (`rds.md` §3, PAR-*). Names that a server does not know are
-/// simply not in its answer.
-pub const VARIABLES: [&str; 62] = [
-    "auto_increment_increment",
-    "auto_increment_offset",
-    "binlog_format",
-    "binlog_row_image",
-    "binlog_row_metadata",
-    "character_set_client",
-    "character_set_collations",
-    "character_set_connection",
-    "character_set_database",
-    "character_set_filesystem",
-    "character_set_results",
-    "character_set_server",
-    "collation_connection",
-    "collation_database",
-    "collation_server",
-    "default_collation_for_utf8mb4",
-    "default_storage_engine",
-    "default_table_encryption",
-    "event_scheduler",
-    "explicit_defaults_for_timestamp",
-    "group_concat_max_len",
-    "group_replication_group_name",
-    "gtid_mode",
-    "innodb_buffer_pool_size",
-    "innodb_default_row_format",
-    "innodb_file_per_table",
-    "innodb_flush_log_at_trx_commit",
-    "innodb_lock_wait_timeout",
-    "innodb_page_size",
-    "innodb_read_only",
-    "innodb_strict_mode",
-    "interactive_timeout",
-    "local_infile",
-    "lock_wait_timeout",
-    "log_bin",
-    "log_bin_trust_function_creators",
-    "lower_case_table_names",
-    "max_allowed_packet",
-    "max_connections",
-    "max_execution_time",
-    "max_statement_time",
-    "max_user_connections",
-    "open_files_limit",
-    "partial_revokes",
-    "performance_schema",
-    "read_only",
-    "require_secure_transport",
-    "restrict_fk_on_non_standard_key",
-    "server_id",
-    "sql_generate_invisible_primary_key",
-    "sql_mode",
-    "sql_require_primary_key",
-    "super_read_only",
-    "sync_binlog",
-    "system_time_zone",
-    "table_open_cache",
-    "time_zone",
-    "transaction_isolation",
-    "tx_isolation",
-    "userstat",
-    "wait_timeout",
-    "wsrep_on",
-];
+/// Variables that are looked at here, beside those that checks compare. Names that a server does not know are simply not
+/// in its answer.
+const FURTHER_VARIABLES: [&str; 4] = ["group_replication_group_name", "performance_schema", "userstat", "wsrep_on"];
 
 /// What one round trip tells of a server.
 #[derive(Debug)]
@@ -105,7 +43,7 @@ pub(crate) async fn preamble(session: &mut Session) -> Result<Preamble, Fault> {
         // MariaDB has no such id. Its start time is left out, so that a plan outlives a restart.
         Flavor::MariaDb => "LEFT(SHA2(CONCAT_WS('|',@@hostname,@@port,@@datadir,@@server_id),256),32)",
     };
-    let names: Vec<String> = VARIABLES.iter().map(|name| sql::literal(name)).collect();
+    let names: Vec<String> = VARIABLES.iter().chain(&FURTHER_VARIABLES).map(|name| sql::literal(name)).collect();
     let query = format!(
         "SELECT UTC_TIMESTAMP(6),{identity},CURRENT_USER();\
          SHOW GLOBAL VARIABLES WHERE Variable_name IN ({});\
@@ -143,14 +81,8 @@ fn schema_facts(row: &Row) -> SchemaFacts {
     SchemaFacts { name: text_or_empty(row, 0), collation: text_or_empty(row, 1) }
 }
 
-/// Returns the variables by name. MariaDB had the isolation level under its old name until 11.1.
 fn variables_of(rows: &[Row]) -> BTreeMap<String, String> {
-    let mut variables: BTreeMap<String, String> =
-        rows.iter().map(|row| (text_or_empty(row, 0).to_lowercase(), text_or_empty(row, 1))).collect();
-    if let Some(level) = variables.remove("tx_isolation") {
-        variables.entry("transaction_isolation".to_owned()).or_insert(level);
-    }
-    variables
+    rows.iter().map(|row| (text_or_empty(row, 0).to_lowercase(), text_or_empty(row, 1))).collect()
 }
 
 /// Returns the databases asked for, in that order and each once.
@@ -227,15 +159,5 @@ pub(crate) async fn fence_sight(session: &mut Session, grants: &Grants) -> Resul
         Ok(_) => Ok(Observed::Known(())),
         Err(fault) if session.is_broken() => Err(fault),
         Err(fault) => Ok(Observed::Unknown(format!("INNODB_TRX cannot be read: {}", fault.kind))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_are_asked_for_once_each() {
-        assert!(VARIABLES.is_sorted_by(|a, b| a < b));
     }
 }

@@ -4,6 +4,7 @@
 
 mod copying;
 mod making;
+mod round_trips;
 mod setup;
 mod surveying;
 mod visibility;

@@ -76,7 +76,7 @@ fn server_is_seen(survey: &leeward_core::survey::Survey, kind: Kind) -> Result<(
     ensure!(survey.server.flavor == flavor && survey.server.identity.len() >= 32, "{:?}", survey.server);
     ensure!(survey.server.is_replica == Observed::Known(false));
     ensure!(survey.fence == Observed::Known(()));
-    for name in ["lower_case_table_names", "max_allowed_packet", "transaction_isolation", "time_zone", "local_infile"] {
+    for name in ["lower_case_table_names", "max_allowed_packet", "time_zone", "local_infile"] {
         ensure!(survey.server.variables.contains_key(name), "{name}");
     }
     let schemas: Vec<(&str, &str)> =
