@@ -235,11 +235,13 @@ async fn insert_or_displace(
 async fn insert(session: &mut Session, table: &PlannedTable, (rows, from, upto): Slice<'_>) -> Result<(), Fault> {
     let columns = table.table.written_columns();
     let names = columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(",");
-    let head = format!("INSERT INTO {} ({names}) VALUES ", sql::table(table.name()));
+    let error_values = count_error_values(&columns, (rows, from, upto));
+    let flavor = session.flavor();
+    let insert = if error_values > 0 { sql::lenient_insert(flavor) } else { "INSERT INTO" };
+    let head = format!("{insert} {} ({names}) VALUES ", sql::table(table.name()));
     if upto - from == 1 && row_bytes(rows, from) > TEXT_ROW_BYTES {
         return insert_long(session, (&head, &columns), (rows, from)).await;
     }
-    let flavor = session.flavor();
     let mut query = head.into_bytes();
     for row in from..upto {
         query.extend_from_slice(if row > from { b",(" } else { b"(" });
@@ -252,10 +254,19 @@ async fn insert(session: &mut Session, table: &PlannedTable, (rows, from, upto):
         query.push(b')');
     }
     let outcome = session.run("insert rows", &query).await?;
-    if outcome.affected == (upto - from) as u64 {
+    // In strict mode nothing is changed without an error; outside of it each error value is worth one warning.
+    let as_sent = error_values == 0 || usize::from(outcome.warnings) == error_values;
+    if outcome.affected == (upto - from) as u64 && as_sent {
         return Ok(());
     }
     Err(Fault::new(FaultKind::RowsRefused, "insert rows").on(Side::Target).of(table.name()))
+}
+
+/// Counts the cells that only a server outside of strict mode takes.
+fn count_error_values(columns: &[&Column], (rows, from, upto): Slice<'_>) -> usize {
+    let enums: Vec<usize> = (0..columns.len()).filter(|&at| sql::empty_is_error(columns[at])).collect();
+    let empty = |row: usize| enums.iter().filter(|&&at| rows.cell(row, at) == Some(b"")).count();
+    (from..upto).map(empty).sum()
 }
 
 /// Inserts one row whose values go in parts, for rows near `max_allowed_packet`.

@@ -24,7 +24,7 @@ use crate::cut::{self, BATCH_BYTES};
 use crate::digest::{self, text};
 use crate::endpoint::Endpoint;
 use crate::session::{RowEvent, Session};
-use crate::sql::{self, Form};
+use crate::sql;
 
 /// One source connection that reads chunks.
 pub struct MySqlReader {
@@ -51,7 +51,13 @@ impl ChunkReader for MySqlReader {
         let of_table = |fault: Fault| fault.of(&table.name);
         let mut rows = self.session.stream("read a chunk", &query).await.map_err(of_table)?;
         let mut batch = RowBatch::new(width);
-        while let RowEvent::Row(row) = rows.next().await.map_err(of_table)? {
+        // The one result set ends with an event of its own, and only after the last is the connection free again.
+        loop {
+            let row = match rows.next().await.map_err(of_table)? {
+                RowEvent::Row(row) => row,
+                RowEvent::EndOfSet => continue,
+                RowEvent::EndOfAll => break,
+            };
             cut::push_row(&mut batch, &row);
             if batch.bytes() >= BATCH_BYTES {
                 take.take(std::mem::replace(&mut batch, RowBatch::new(width))).await?;
@@ -160,12 +166,12 @@ async fn next_bytes(state: Loading, written: usize) -> Option<(Result<Bytes, Fau
     }
 }
 
-/// Returns the LOAD DATA statement. JSON on MySQL refuses binary strings and goes through a variable.
+/// Returns the LOAD DATA statement. Columns that take their text only as text go through a variable.
 fn load_statement(table: &PlannedTable, flavor: Flavor) -> String {
     let (mut columns, mut conversions) = (Vec::new(), Vec::new());
     for (at, column) in table.table.written_columns().into_iter().enumerate() {
         let name = sql::ident(&column.name);
-        if sql::form(column) == Form::Json && flavor == Flavor::MySql {
+        if sql::wants_text(column, flavor) {
             columns.push(format!("@c{at}"));
             conversions.push(format!("{name}=CONVERT(@c{at} USING utf8mb4)"));
         } else {

@@ -10,7 +10,6 @@ use crate::control::MySqlControl;
 use crate::cut::MySqlSource;
 use crate::endpoint::Endpoint;
 use crate::load::{MySqlLoader, MySqlReader};
-use crate::session::Session;
 use crate::shape::{ServerShapes, TargetShape};
 
 /// A source and a target.
@@ -46,13 +45,11 @@ impl Servers for MySqlServers {
     }
 
     async fn shapes(&self, side: Side) -> Result<Box<dyn Shapes>, Fault> {
-        let session = Session::open(self.endpoint(side), "definitions").await?;
-        Ok(Box::new(ServerShapes::new(session)))
+        Ok(Box::new(ServerShapes::open(self.endpoint(side)).await?))
     }
 
     async fn shape(&self) -> Result<Box<dyn Shape>, Fault> {
-        let session = Session::open(&self.target, "shape").await?;
-        Ok(Box::new(TargetShape::new(session)))
+        Ok(Box::new(TargetShape::open(&self.target).await?))
     }
 
     async fn reader(&self) -> Result<Box<dyn ChunkReader>, Fault> {
