@@ -66,7 +66,10 @@ async fn password(settings: &Settings, side: &SideSettings) -> Result<Arc<dyn Pa
         PasswordFrom::IamToken => Ok(Arc::new(aws::TokenPassword::open(&settings.aws, side).await?)),
         #[cfg(not(feature = "aws"))]
         PasswordFrom::AwsSecret(_) | PasswordFrom::IamToken => {
-            Err(Failure::Machine(anyhow::anyhow!("this leeward was built without the aws feature")))
+            let side = side.side;
+            Err(Failure::Machine(anyhow::anyhow!(
+                "the {side}'s password is in AWS, and this leeward was built without it"
+            )))
         }
     }
 }

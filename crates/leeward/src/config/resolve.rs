@@ -46,6 +46,7 @@ pub struct Settings {
     /// The policy: the file's, or the built-in one.
     pub policy: Policy,
     /// How AWS is reached.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
     pub aws: AwsPlace,
     /// Time from the start of one cycle to the next.
     pub cycle_interval: Duration,
