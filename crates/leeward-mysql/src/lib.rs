@@ -16,4 +16,5 @@ pub mod control;
 mod migrate;
 pub mod shape;
 pub mod survey;
+pub mod facts;
 pub mod servers;

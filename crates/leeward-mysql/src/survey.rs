@@ -22,7 +22,8 @@ use leeward_core::table::Table;
 
 use crate::ddl;
 use crate::session::Session;
-pub(crate) use cells::{text, text_or_empty};
+pub(crate) use batch::each;
+pub(crate) use cells::{number, text, text_or_empty, time};
 pub(crate) use definitions::table_ddl;
 pub use objects::HIDDEN;
 use server::Preamble;
@@ -53,7 +54,29 @@ pub async fn survey(session: &mut Session, schemas: &[String]) -> Result<Survey,
 /// What breaks the session.
 pub async fn objects(session: &mut Session, schemas: &[String]) -> Result<Vec<ObjectFacts>, Fault> {
     let preamble = server::preamble(session).await?;
-    objects::read(session, &preamble, schemas).await
+    objects_as(session, &preamble, schemas).await
+}
+
+/// Reads the objects where the account's privileges are known already.
+///
+/// # Errors
+/// What breaks the session.
+pub(crate) async fn objects_as(
+    session: &mut Session,
+    preamble: &Preamble,
+    schemas: &[String],
+) -> Result<Vec<ObjectFacts>, Fault> {
+    objects::read(session, preamble, schemas).await
+}
+
+/// Reads the shapes of all base tables of some databases.
+///
+/// # Errors
+/// What breaks the session.
+pub(crate) async fn all_tables(session: &mut Session, schemas: &[String]) -> Result<Vec<Table>, Fault> {
+    let mut catalog = catalog(session, schemas).await?;
+    add_hidden_rules(session, &mut catalog).await?;
+    Ok(catalog.tables.into_values().map(|(table, _)| table).collect())
 }
 
 /// Reads the shapes of some tables, as far as they exist, with their foreign keys.

@@ -3,6 +3,7 @@
 //! No rows are copied here, and what the planner makes of a survey is not tested here.
 
 mod copying;
+mod facts;
 mod making;
 mod round_trips;
 mod setup;
