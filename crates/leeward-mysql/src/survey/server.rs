@@ -144,8 +144,11 @@ async fn by_threads(session: &mut Session, grants: &Grants) -> Result<Observed<b
     }
     // InnoDB's own threads carry the same user on older MariaDB.
     let threads = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER='system user' AND COMMAND<>'Daemon'";
-    let row = session.row(LOOK_FOR_REPLICATION, threads).await?;
-    Ok(Observed::Known(row.and_then(|row| number(&row, 0)).unwrap_or(0) > 0))
+    match session.row(LOOK_FOR_REPLICATION, threads).await {
+        Ok(row) => Ok(Observed::Known(row.and_then(|row| number(&row, 0)).unwrap_or(0) > 0)),
+        Err(fault) if session.is_broken() => Err(fault),
+        Err(fault) => Ok(Observed::Unknown(format!("the process list cannot be read: {}", fault.kind))),
+    }
 }
 
 /// Looks whether open transactions of other accounts can be seen, without which the fence proves nothing.

@@ -2,14 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use leeward_core::fault::FaultKind;
-use leeward_core::name::TableName;
+use leeward_core::name::{Side, TableName};
 use leeward_core::server::{Flavor, Observed};
 use leeward_core::survey::ObjectKind;
 use leeward_core::table::{Generated, Nullability};
 use leeward_mysql::survey::UNUSED_INDEX;
-use leeward_testkit::servers::{Kind, pair};
+use leeward_testkit::servers::{Kind, Server, ServerOptions, pair};
 
-use crate::setup::{ends, script, surveyed, table};
+use crate::setup::{account, endpoint, ends, script, surveyed, table};
 
 const TABLES: &str = "
     CREATE DATABASE surveying CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE surveying;
@@ -170,6 +170,31 @@ leeward_testkit::each_kind! {
         let survey = surveyed(&source, &["surveying_unused"]).await?;
         let seen = table(&survey, "surveying_unused", "t")?;
         ensure!(seen.table.keys[1].method == UNUSED_INDEX && seen.clocks[0].index.is_none(), "{seen:?}");
+        Ok(())
+    }
+}
+
+leeward_testkit::each_kind! {
+    /// Its source is nowhere; the threads that look for it are there.
+    async fn a_replica_is_known_by_its_state_or_its_threads(kind: Kind) -> Result<()> {
+        let server = Server::start(kind, ServerOptions::default()).await?;
+        let root = endpoint(&server, Side::Source);
+        ensure!(surveyed(&root, &[]).await?.server.is_replica == Observed::Known(false));
+        server.create_account("watcher", "pw", "SELECT, PROCESS").await?;
+        server.create_account("blind", "pw", "SELECT").await?;
+        let sql = match kind {
+            Kind::MariaDb => "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='u'; START SLAVE;",
+            Kind::MySql => {
+                "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=1, SOURCE_USER='u'; START REPLICA;"
+            }
+        };
+        script(&server, sql).await?;
+        for user in [None, Some("watcher")] {
+            let who = user.map_or(root.clone(), |user| account(&root, user));
+            ensure!(surveyed(&who, &[]).await?.server.is_replica == Observed::Known(true), "as {user:?}");
+        }
+        let blind = surveyed(&account(&root, "blind"), &[]).await?;
+        ensure!(matches!(&blind.server.is_replica, Observed::Unknown(why) if why.contains("PROCESS")), "{blind:?}");
         Ok(())
     }
 }
