@@ -251,7 +251,8 @@ impl TableDdl {
     }
 
     /// Returns the statements that add the secondary indexes which `existing` lacks, unique ones excepted: those were
-    /// there before the rows, or it is another table. An index of the same name counts as present; whether it is the same is a question for readiness, not for a repeated seed.
+    /// there before the rows, or it is another table. An index of the same name counts as present; whether it is the
+    /// same is a question for readiness, not for a repeated seed.
     pub fn missing_indexes(&self, name: &TableName, existing: &TableDdl) -> Vec<String> {
         let lacks = |key: &&KeyDdl| !existing.keys.iter().any(|other| same_name(&other.name, &key.name));
         let late = self.keys.iter().filter(|key| key.kind != KeyKind::Unique);
