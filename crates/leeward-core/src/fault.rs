@@ -143,7 +143,10 @@ impl Fault {
             FaultKind::UnknownDatabase(name) => {
                 block(&format!("database {name} is not on the {{side}}; create it or take it out of --databases"))
             }
-            FaultKind::Tls => block("give the CA file with --{side}-tls-ca, or check the server's certificate"),
+            FaultKind::Tls => block(
+                "check that the {side} offers TLS, that its certificate is for this host name, and that its CA is in the \
+                 file given with --{side}-ca-file",
+            ),
             FaultKind::TableMissing => for_table(
                 "the table is gone on the {side}; if that was meant, run `leeward plan` again and drop it on the target",
             ),

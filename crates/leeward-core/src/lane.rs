@@ -124,11 +124,14 @@ pub struct ScrubRecord {
     pub pass_ended: Option<NaiveDateTime>,
     /// Rows compared in the running pass.
     pub rows_compared: u64,
-    /// Rows that the running pass had to repair.
+    /// Rows that the running pass had to add on the target.
+    #[serde(default)]
+    pub rows_added: u64,
+    /// Rows that the running pass had to rewrite.
     pub rows_repaired: u64,
     /// Rows that the running pass had to delete on the target.
     pub rows_deleted: u64,
-    /// Rows that the last complete pass had to repair or delete.
+    /// Rows that the last complete pass had to add, rewrite or delete.
     pub last_pass_differences: u64,
 }
 

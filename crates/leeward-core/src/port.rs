@@ -273,6 +273,9 @@ pub trait Control: Send {
     /// Returns whether the control schema exists.
     async fn exists(&mut self) -> Result<bool, Fault>;
 
+    /// Returns the target's clock.
+    async fn now(&mut self) -> Result<NaiveDateTime, Fault>;
+
     /// Asks for the lease of a lane. A holder that has not renewed for `ttl_s` seconds of the target's clock loses it.
     async fn acquire(&mut self, lane: &str, holder: &str, ttl_s: u64) -> Result<LeaseAnswer, Fault>;
 

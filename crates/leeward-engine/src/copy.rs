@@ -15,7 +15,7 @@ use leeward_core::port::{
 use leeward_core::row::{KeyRange, RowBatch};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::debug;
 
 use crate::progress::{Progress, Tell};
 
@@ -307,8 +307,9 @@ async fn wait_again(copy: &Copy<'_>, fault: Fault, tries: &mut u32) -> Result<()
     }
     if *tries == 1 {
         copy.tell.tell(Progress::Note(format!("waiting, then trying again: {fault}")));
+    } else {
+        debug!(fault = %fault, tries, "chunk not copied; trying again");
     }
-    warn!(fault = %fault, tries, "chunk not copied; trying again");
     tokio::select! {
         () = tokio::time::sleep(if *tries < 4 { RETRY_WAIT / 10 } else { RETRY_WAIT }) => Ok(()),
         () = copy.stop.cancelled() => Err(Fault::new(FaultKind::Stopped, "copy rows")),

@@ -1,6 +1,6 @@
 //! One cycle: fence, cut, delta, scrub, apply. Afterwards the target is the cut that was read, or what it was before.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use leeward_core::class::Strategy;
@@ -18,6 +18,10 @@ use crate::scrub::{self, Bench, Braking, Compared, ScrubPace};
 
 /// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
 const MARK_SAVED_EVERY_S: u64 = 10;
+
+/// Shortest time between two looks at the source's threads. InnoDB renews its answer only when nobody has read it for
+/// 100 ms, so a lane in a hurry would keep its own looks, and those of every other lane on the server, stale for ever.
+const LOOK_EVERY: Duration = Duration::from_millis(120);
 
 /// What a cycle works with.
 pub struct Hands<'a> {
@@ -149,20 +153,27 @@ fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
     repaired.map(|one| (lane.tables[one.table].planned.name().clone(), one.repaired)).collect()
 }
 
-/// Looks at the source's threads and returns its clock. A look that was not fresh proves nothing and moves no mark.
+/// Looks at the source's threads, if it is time, and returns its clock. A look that was not fresh proves nothing and moves
+/// no mark.
 pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
+    let last_cut = lane.record.cut_at.unwrap_or(NaiveDateTime::MIN);
+    if lane.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+        return Ok(last_cut);
+    }
     let probes = lane.probes();
     let look = match lane.plan.fence {
         FenceMode::Proved => Look::Threads,
         FenceMode::Window { .. } => Look::ClockOnly,
     };
     let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
-    match source.observe(&tables, look).await? {
+    let seen = source.observe(&tables, look).await?;
+    lane.looked = Some(Instant::now());
+    match seen {
         Some(seen) => {
             lane.observe(&probes, &seen);
             Ok(seen.now)
         }
-        None => Ok(lane.record.cut_at.unwrap_or(NaiveDateTime::MIN)),
+        None => Ok(last_cut),
     }
 }
 
@@ -260,7 +271,8 @@ fn take_in(
             if !next.record.contradictions.contains(&found) {
                 next.record.contradictions.push(found);
                 let name = next.record.name.clone();
-                let text = format!("{name}: {found:?} contradicts its class or clock; plan again to take it into account");
+                let text =
+                    format!("{name}: {found:?} contradicts its class or clock; plan again to take it into account");
                 events.push(Event { kind: "contradiction".into(), table: Some(name), text });
             }
         }
@@ -293,9 +305,8 @@ struct Times {
 fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> LaneRecord {
     let stopped = |table: usize| stops.iter().any(|(of, _)| *of == table);
     let active = |table: &usize| lane.tables[*table].is_active() && !stopped(*table);
-    let live = (0..next.len()).filter(active).all(|table| {
-        next[table].at_cut && next[table].record.state == TableState::Live
-    });
+    let live =
+        (0..next.len()).filter(active).all(|table| next[table].at_cut && next[table].record.state == TableState::Live);
     LaneRecord {
         lane: lane.record.lane.clone(),
         state: if live { LaneState::Live } else { LaneState::CatchingUp },
@@ -313,7 +324,7 @@ fn state_event(state: &LaneState) -> Event {
     let text = match state {
         LaneState::Seeding => "rows are being copied".to_owned(),
         LaneState::CatchingUp => "catching up: tables are not consistent with each other".to_owned(),
-        LaneState::Live => "live: every table equals one cut of the source".to_owned(),
+        LaneState::Live => "live: every table is in step with one cut of the source".to_owned(),
         LaneState::Blocked { reason, remedy } => format!("blocked: {reason}; {remedy}"),
     };
     Event { kind: "lane_state".into(), table: None, text }

@@ -87,7 +87,9 @@ async fn explain(
         return Ok((
             QuarantineCause::Dropped,
             format!("{name} is gone on the source; its copy on the target is kept as it was"),
-            format!("if that was meant, run `leeward plan` again and drop {name} on the target; if not, restore it on the source from the target"),
+            format!(
+                "if that was meant, run `leeward plan` again and drop {name} on the target; if not, restore it on the source from the target"
+            ),
         ));
     }
     let ddl = looks.source.table_ddl(std::slice::from_ref(name)).await?.pop();

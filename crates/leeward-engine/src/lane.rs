@@ -30,6 +30,8 @@ pub struct Lane {
     pub fence_proved: bool,
     /// Clocks and heads seen while no proof is to be had, oldest first.
     unproved: VecDeque<(NaiveDateTime, Vec<Option<u64>>)>,
+    /// When this process last looked at the source's threads.
+    pub looked: Option<Instant>,
 }
 
 /// One table in the hands of a process.
@@ -74,7 +76,7 @@ impl Lane {
                 fence.remember_clock(settled);
             }
         }
-        Lane { plan, record, tables, fence, fence_proved: false, unproved: VecDeque::new() }
+        Lane { plan, record, tables, fence, fence_proved: false, unproved: VecDeque::new(), looked: None }
     }
 
     /// Returns the indexes of the tables whose highest id an observation must read.
@@ -134,8 +136,7 @@ impl Lane {
     /// Takes a table out until its remedy has been applied. Returns the event to store.
     pub fn quarantine(&mut self, at: usize, cause: QuarantineCause, reason: &str, remedy: &str) -> Event {
         let table = &mut self.tables[at];
-        table.record.state =
-            TableState::Quarantined { cause, reason: reason.to_owned(), remedy: remedy.to_owned() };
+        table.record.state = TableState::Quarantined { cause, reason: reason.to_owned(), remedy: remedy.to_owned() };
         table.saved = None;
         table.applied = AppliedRows::default();
         table.behind = None;

@@ -105,11 +105,7 @@ async fn keep(
     }
 }
 
-async fn renew(
-    servers: &dyn Servers,
-    control: &mut Option<Box<dyn Control>>,
-    lease: &Lease,
-) -> Result<(), Fault> {
+async fn renew(servers: &dyn Servers, control: &mut Option<Box<dyn Control>>, lease: &Lease) -> Result<(), Fault> {
     if control.is_none() {
         *control = Some(servers.control().await?);
     }

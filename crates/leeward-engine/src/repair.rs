@@ -145,10 +145,9 @@ fn add(report: &mut RepairReport, repairs: &[(TableName, u64)]) {
 fn finish(report: &mut RepairReport, lane: &Lane, chosen: &[TableName]) {
     for table in lane.tables.iter().filter(|table| chosen.contains(table.planned.name())) {
         add(report, &[(table.planned.name().clone(), 0)]);
-        if let (TableState::Quarantined { reason, remedy, .. }, Some(line)) = (
-            &table.record.state,
-            report.tables.iter_mut().find(|line| line.name == *table.planned.name()),
-        ) {
+        if let (TableState::Quarantined { reason, remedy, .. }, Some(line)) =
+            (&table.record.state, report.tables.iter_mut().find(|line| line.name == *table.planned.name()))
+        {
             line.still_waiting = Some(format!("{reason}; {remedy}"));
         }
     }

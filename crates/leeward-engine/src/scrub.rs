@@ -303,7 +303,7 @@ impl Compared {
         if scrub.pass_began.is_none() {
             scrub.pass_began = Some(at);
             scrub.after = None;
-            (scrub.rows_compared, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0);
+            (scrub.rows_compared, scrub.rows_added, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0, 0);
         }
         Compared {
             table,
@@ -340,7 +340,9 @@ impl Compared {
         self.stop = Some((
             QuarantineCause::Brake,
             format!("a comparison would overwrite or delete {rows} rows of {name}; the brake allows {limit}"),
-            format!("check what happened to {name} on the source; if it is right, run `leeward verify --repair --tables {name}`"),
+            format!(
+                "check what happened to {name} on the source; if it is right, run `leeward verify --repair --tables {name}`"
+            ),
         ));
         Ok(())
     }
@@ -349,6 +351,7 @@ impl Compared {
         let table = &lane.tables[self.table];
         let name = table.planned.name();
         self.found = contradictions(table.planned.strategy, found);
+        self.scrub.rows_added += found.missing.len() as u64;
         self.scrub.rows_repaired += found.changed.len() as u64;
         self.scrub.rows_deleted += found.extra.len() as u64;
         self.repaired += found.rows() as u64;
@@ -365,7 +368,9 @@ impl Compared {
             self.stop = Some((
                 QuarantineCause::ClassContradicted,
                 format!("rows of {name} changed in a way that its class {} rules out", table.planned.class),
-                format!("run `leeward plan` again, which takes this into account, then `leeward verify --repair --tables {name}`"),
+                format!(
+                    "run `leeward plan` again, which takes this into account, then `leeward verify --repair --tables {name}`"
+                ),
             ));
         }
         if !verified {
@@ -381,7 +386,8 @@ impl Compared {
             self.whole = keys.after.is_none();
             self.scrub.verified_since = self.scrub.pass_began.take();
             self.scrub.pass_ended = Some(at);
-            self.scrub.last_pass_differences = self.scrub.rows_repaired + self.scrub.rows_deleted;
+            self.scrub.last_pass_differences =
+                self.scrub.rows_added + self.scrub.rows_repaired + self.scrub.rows_deleted;
             self.scrub.after = None;
             return;
         };

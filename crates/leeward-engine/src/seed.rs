@@ -7,6 +7,7 @@ use std::time::Duration;
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
+use leeward_core::fingerprint::fingerprint;
 use leeward_core::lane::{LaneState, TableRecord, TableState};
 use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::name::{Side, TableName};
@@ -23,10 +24,12 @@ use crate::progress::{Progress, Tell};
 use crate::scrub::{Braking, ScrubPace};
 use crate::sync;
 
-/// How often a look that was not fresh is repeated before the first read, and the wait in between, which is longer than
-/// InnoDB's cache of `INNODB_TRX` holds (100 ms).
+/// How often a look that was not fresh is repeated before the first read, and the first wait in between, which is longer
+/// than InnoDB's cache of `INNODB_TRX` holds (100 ms). Later waits are longer by [`LOOK_STEP`] each, so that two lanes on
+/// one server do not keep step.
 const LOOKS_MAX: u32 = 50;
 const LOOK_WAIT: Duration = Duration::from_millis(120);
+const LOOK_STEP: Duration = Duration::from_millis(13);
 
 /// Wait between the cycles of the closing comparison while a transaction on the source holds the fence.
 const FENCE_WAIT: Duration = Duration::from_millis(250);
@@ -100,7 +103,7 @@ pub async fn run(
     let lease = lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?;
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
     let work = async {
-        let lane = take_up(control.as_mut(), plan, objects).await?;
+        let lane = take_up(control.as_mut(), plan, (objects, tell)).await?;
         let mut seed = Seed { servers, options, tell, stop, lease: lease.clone(), lane, report: SeedReport::default() };
         seed.run(control.as_mut(), shape.as_mut(), (&existing, objects)).await?;
         Ok(seed.report)
@@ -147,17 +150,41 @@ async fn refuse_foreign_tables(
     Err(Fault::new(FaultKind::Refused(why), "seed").on(Side::Target))
 }
 
-/// Stores the plan, unless an earlier run with the same one is to go on.
-async fn take_up(control: &mut dyn Control, plan: Plan, objects: &[ObjectFacts]) -> Result<Lane, Fault> {
+/// Takes the lane up. A copy that an earlier run has begun goes on by the plan that it followed, so that its chunks and
+/// marks keep their meaning; otherwise the new plan is stored, where it differs.
+async fn take_up(
+    control: &mut dyn Control,
+    plan: Plan,
+    (objects, tell): (&[ObjectFacts], &dyn Tell),
+) -> Result<Lane, Fault> {
     let name = plan.settings.lane.clone();
+    let tables = control.tables(&name).await?;
+    let copying = tables.iter().any(|table| table.state == TableState::Seeding);
     let stored = control.plan(&name).await?;
-    if stored.is_none_or(|stored| stored.hash != plan.hash) {
-        control.store_plan(&plan).await?;
-    }
+    let plan = match stored {
+        Some(stored) if stored.hash == plan.hash => stored,
+        Some(stored) if copying && same_shapes(&stored, &plan) => {
+            let text = "going on by the plan of the run that was interrupted; a changed policy takes effect with the \
+                        next seed";
+            tell.tell(Progress::Note(text.to_owned()));
+            stored
+        }
+        _ => {
+            control.store_plan(&plan).await?;
+            plan
+        }
+    };
     control.store_objects(objects).await?;
     let record = control.lane(&name).await?;
     let tables = control.tables(&name).await?;
     Ok(Lane::new(plan, record, tables))
+}
+
+fn same_shapes(stored: &Plan, fresh: &Plan) -> bool {
+    let shapes = |plan: &Plan| {
+        plan.tables.iter().map(|table| (table.name().clone(), fingerprint(&table.table))).collect::<Vec<_>>()
+    };
+    shapes(stored) == shapes(fresh)
 }
 
 impl Seed<'_> {
@@ -191,8 +218,9 @@ impl Seed<'_> {
     /// Notes, before the first read, from where deltas will go on. The mark is proved only when a barrier drawn then has
     /// been retired, which the closing comparison waits for: it looks at every row in cuts opened after that.
     async fn note_marks(&mut self, control: &mut dyn Control, existing: &[TableName]) -> Result<(), Fault> {
-        let fresh: Vec<usize> =
-            (0..self.lane.tables.len()).filter(|&at| self.lane.tables[at].record.state == TableState::Planned).collect();
+        let fresh: Vec<usize> = (0..self.lane.tables.len())
+            .filter(|&at| self.lane.tables[at].record.state == TableState::Planned)
+            .collect();
         if fresh.is_empty() {
             return Ok(());
         }
@@ -204,7 +232,9 @@ impl Seed<'_> {
             let table = &mut self.lane.tables[at];
             let head = probes.iter().position(|&probe| probe == at).and_then(|probe| seen.heads[probe]);
             table.record.mark = match (table.clock_precision(), table.planned.strategy) {
-                (Some(fsp), _) => Mark::Clock { settled: floor_to_precision(seen.now - seconds(table.planned.overlap_s), fsp) },
+                (Some(fsp), _) => {
+                    Mark::Clock { settled: floor_to_precision(seen.now - seconds(table.planned.overlap_s), fsp) }
+                }
                 (None, Strategy::Append) => Mark::Id { settled: head.unwrap_or(0) },
                 _ => Mark::None,
             };
@@ -225,11 +255,11 @@ impl Seed<'_> {
             FenceMode::Proved => Look::Threads,
             FenceMode::Window { .. } => Look::ClockOnly,
         };
-        for _ in 0..LOOKS_MAX {
+        for look_no in 0..LOOKS_MAX {
             if let Some(seen) = source.observe(&tables, look).await? {
                 return Ok(seen);
             }
-            tokio::time::sleep(LOOK_WAIT).await;
+            tokio::time::sleep(LOOK_WAIT + LOOK_STEP * look_no).await;
         }
         let why = "another session reads information_schema.INNODB_TRX faster than every 100 ms, so InnoDB never renews \
                    its answer; stop that session";
@@ -438,16 +468,14 @@ impl Seed<'_> {
             return;
         }
         self.phase("creating routines and views");
+        let mut replaced = Vec::new();
         loop {
             let before = left.len();
             let mut failed = Vec::new();
             for object in left {
                 match shape.create_object(object).await {
                     Ok(DefinerKept::Kept) => {}
-                    Ok(DefinerKept::Replaced) => self.report.notes.push(format!(
-                        "{:?} {} runs as Leeward's user: the target refuses the definer {}",
-                        object.kind, object.name, object.definer
-                    )),
+                    Ok(DefinerKept::Replaced) => replaced.push(object.name.to_string()),
                     Err(fault) => failed.push((object, fault)),
                 }
             }
@@ -456,10 +484,16 @@ impl Seed<'_> {
                     format!("{:?} {} was not created: {fault}", object.kind, object.name)
                 };
                 self.report.notes.extend(failed.iter().map(note));
+                if !replaced.is_empty() {
+                    self.report.notes.push(format!(
+                        "{} routines and views run as Leeward's user, because the target refuses their definers: {}",
+                        replaced.len(),
+                        replaced.join(", ")
+                    ));
+                }
                 return;
             }
             left = failed.into_iter().map(|(object, _)| object).collect();
         }
     }
 }
-

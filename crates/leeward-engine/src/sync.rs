@@ -97,7 +97,8 @@ pub async fn load(control: &mut dyn Control, name: &str) -> Result<Lane, Fault> 
     };
     let record = control.lane(name).await?;
     if record.as_ref().is_none_or(|record| record.state == LaneState::Seeding) {
-        let why = format!("lane {name} has not been seeded to its end; run `leeward seed`, which goes on where it stopped");
+        let why =
+            format!("lane {name} has not been seeded to its end; run `leeward seed`, which goes on where it stopped");
         return Err(Fault::new(FaultKind::Refused(why), "load the lane").on(Side::Target));
     }
     let tables = control.tables(name).await?;
@@ -231,22 +232,14 @@ impl Service<'_> {
         cycle::run(&mut self.lane, &mut hands).await
     }
 
-    async fn handle(
-        &mut self,
-        fault: Fault,
-        options: &SyncOptions,
-        stop: &CancellationToken,
-    ) -> Result<(), Fault> {
+    async fn handle(&mut self, fault: Fault, options: &SyncOptions, stop: &CancellationToken) -> Result<(), Fault> {
         self.connected = None;
         if fault.kind == FaultKind::OutcomeUnknown && self.was_committed().await {
             return Ok(());
         }
         let decision = fault.decision();
-        let trouble = self.trouble.get_or_insert_with(|| Trouble {
-            since: Instant::now(),
-            wait: BACKOFF.0,
-            stored: false,
-        });
+        let trouble =
+            self.trouble.get_or_insert_with(|| Trouble { since: Instant::now(), wait: BACKOFF.0, stored: false });
         let (wait, since, stored) = (trouble.wait, trouble.since, trouble.stored);
         trouble.wait = (wait * 2).min(BACKOFF.1);
         match decision {
@@ -262,7 +255,9 @@ impl Service<'_> {
                 error!(fault = %fault, "lane blocked; trying again until it passes");
                 self.store_blocked(&fault, &format!("wait, or look at why: {fault}")).await;
             }
-            Decision::Retry | Decision::Block { .. } => warn!(fault = %fault, wait_ms = wait.as_millis(), "trying again"),
+            Decision::Retry | Decision::Block { .. } => {
+                warn!(fault = %fault, wait_ms = wait.as_millis(), "trying again")
+            }
         }
         pause(wait, stop).await
     }

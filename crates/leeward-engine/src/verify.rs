@@ -153,7 +153,11 @@ pub async fn run(
         source.and(target)?;
     }
     for (index, found) in doubtful {
-        tell.tell(Progress::Note(format!("looking again at {} differing rows of {}", found.rows(), tables[index].name())));
+        tell.tell(Progress::Note(format!(
+            "looking again at {} differing rows of {}",
+            found.rows(),
+            tables[index].name()
+        )));
         verdicts[index].outcome = look_again((source.as_mut(), target.as_mut()), tables[index], found).await?;
     }
     Ok(VerifyReport { source_at, tables: verdicts })
@@ -167,10 +171,7 @@ fn failed(fault: Fault) -> Result<Outcome, Fault> {
     }
 }
 
-async fn open<'a>(
-    source: &'a mut dyn Source,
-    target: &'a mut dyn Source,
-) -> Result<(Views<'a>, NaiveDateTime), Fault> {
+async fn open<'a>(source: &'a mut dyn Source, target: &'a mut dyn Source) -> Result<(Views<'a>, NaiveDateTime), Fault> {
     let (mut there, mut here) = (Clock::default(), Clock::default());
     let request = CutRequest::default();
     let (source, target) = tokio::join!(source.cut(&request, &mut there), target.cut(&request, &mut here));
@@ -197,11 +198,7 @@ impl TakePart for Clock {
     }
 }
 
-async fn compare_table(
-    views: &mut Views<'_>,
-    table: &PlannedTable,
-    tell: &dyn Tell,
-) -> Result<(u64, Found), Fault> {
+async fn compare_table(views: &mut Views<'_>, table: &PlannedTable, tell: &dyn Tell) -> Result<(u64, Found), Fault> {
     let name = table.name().clone();
     tell.tell(Progress::TableStarted {
         name: name.clone(),
@@ -314,10 +311,8 @@ async fn look_again(
             tokio::time::sleep(LOOK_WAIT).await;
         }
         let (mut views, _) = open(source, target).await?;
-        let (there, here) = tokio::join!(
-            views.source.row_hashes_of(table, &keys),
-            views.target.row_hashes_of(table, &keys)
-        );
+        let (there, here) =
+            tokio::join!(views.source.row_hashes_of(table, &keys), views.target.row_hashes_of(table, &keys));
         let now = both(&keys, &there?, &here?);
         let (source, target) = tokio::join!(views.source.close(), views.target.close());
         source.and(target)?;

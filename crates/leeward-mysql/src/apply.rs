@@ -71,7 +71,8 @@ impl Target for MySqlTarget {
 pub async fn begin(session: &mut Session, lease: &Lease) -> Result<NaiveDateTime, Fault> {
     const DOING: &str = "open the apply transaction";
     let lane = sql::literal(&lease.lane);
-    let query = format!("START TRANSACTION;SELECT epoch,promoted,UTC_TIMESTAMP(6) FROM leeward.lease WHERE lane={lane}");
+    let query =
+        format!("START TRANSACTION;SELECT epoch,promoted,UTC_TIMESTAMP(6) FROM leeward.lease WHERE lane={lane}");
     let sets = session.sets(DOING, &query).await?;
     let row = sets.iter().find_map(|rows| rows.first());
     check(session, row, lease, DOING).await?;
@@ -284,15 +285,13 @@ async fn insert_long(
 
 /// Finds the target's rows that hold a unique value of these rows. The rows' own keys are gone already, so whatever is
 /// found is another row: in the cut it has changed or is deleted, for there the unique index holds too.
-async fn rows_in_the_way(
-    session: &mut Session,
-    table: &PlannedTable,
-    some: Slice<'_>,
-) -> Result<Vec<KeyCells>, Fault> {
+async fn rows_in_the_way(session: &mut Session, table: &PlannedTable, some: Slice<'_>) -> Result<Vec<KeyCells>, Fault> {
     let key = table.table.row_key().unwrap_or_default();
     let list = key.iter().map(|column| sql::wire(column)).collect::<Vec<_>>().join(",");
     let mut found = Vec::new();
-    for unique in table.table.keys.iter().filter(|index| index.unique && Some(index.name.as_str()) != table.table.row_key_name()) {
+    for unique in
+        table.table.keys.iter().filter(|index| index.unique && Some(index.name.as_str()) != table.table.row_key_name())
+    {
         let Some(positions) = value_positions(table, unique) else { continue };
         let columns: Vec<&Column> = positions.iter().map(|&at| table.table.wire_columns()[at]).collect();
         let (rows, from, upto) = some;

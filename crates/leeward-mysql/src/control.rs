@@ -72,6 +72,12 @@ impl Control for MySqlControl {
         Ok(row.is_some_and(|row| text(&row, 0) == Some("1")))
     }
 
+    async fn now(&mut self) -> Result<NaiveDateTime, Fault> {
+        const DOING: &str = "read the target's clock";
+        let row = self.session.row(DOING, "SELECT UTC_TIMESTAMP(6)").await?;
+        row.and_then(|row| time(&row, 0)).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target))
+    }
+
     async fn acquire(&mut self, lane: &str, holder: &str, ttl_s: u64) -> Result<LeaseAnswer, Fault> {
         const DOING: &str = "ask for the lease";
         let name = literal(lane);
@@ -125,7 +131,9 @@ impl Control for MySqlControl {
         for some in plan.tables.chunks(RECORDS_PER_STATEMENT) {
             let fresh = some.iter().map(|table| TableRecord::planned(table.name().clone())).collect::<Vec<_>>();
             let fresh: Vec<&TableRecord> = fresh.iter().collect();
-            query.push_str(";INSERT IGNORE INTO leeward.table_state (lane,schema_name,table_name,state,cut_at,record) VALUES ");
+            query.push_str(
+                ";INSERT IGNORE INTO leeward.table_state (lane,schema_name,table_name,state,cut_at,record) VALUES ",
+            );
             query.push_str(&table_rows(&plan.settings.lane, &fresh)?);
         }
         self.session.run("store the plan", &query).await?;
@@ -240,9 +248,7 @@ impl Control for MySqlControl {
             literal(lane)
         );
         let rows = self.session.rows(DOING, &query).await?;
-        let read = |row: &Row| {
-            read_chunk(row).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target))
-        };
+        let read = |row: &Row| read_chunk(row).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target));
         rows.iter().map(read).collect()
     }
 
@@ -350,9 +356,8 @@ fn object_row(object: &ObjectFacts) -> Result<String, Fault> {
 }
 
 fn event_row(lane: &str, event: &Event) -> String {
-    let name = |part: fn(&TableName) -> &str| {
-        event.table.as_ref().map_or("NULL".to_owned(), |table| literal(part(table)))
-    };
+    let name =
+        |part: fn(&TableName) -> &str| event.table.as_ref().map_or("NULL".to_owned(), |table| literal(part(table)));
     format!(
         "({},UTC_TIMESTAMP(6),{},{},{},{})",
         literal(lane),

@@ -15,9 +15,10 @@ const NO_MERGE: &str = "LIMIT 18446744073709551615";
 /// Returns the query whose one row is a range's digest: rows, rows with a hash, sum, xor.
 pub fn query(range: &Range<'_>) -> Vec<u8> {
     let table = &range.table.table;
-    let mut sql = b"SELECT COUNT(*),COUNT(h),CAST(COALESCE(SUM(CAST(CONV(SUBSTR(h,1,16),16,10) AS UNSIGNED)),0) AS CHAR),\
+    let mut sql =
+        b"SELECT COUNT(*),COUNT(h),CAST(COALESCE(SUM(CAST(CONV(SUBSTR(h,1,16),16,10) AS UNSIGNED)),0) AS CHAR),\
         BIT_XOR(CAST(CONV(SUBSTR(h,17,16),16,10) AS UNSIGNED)) FROM (SELECT "
-        .to_vec();
+            .to_vec();
     sql.extend_from_slice(sql::row_hash(table).as_bytes());
     sql.extend_from_slice(b" h");
     push_from(&mut sql, range);
@@ -52,28 +53,23 @@ pub fn push_from(sql: &mut Vec<u8>, range: &Range<'_>) {
 
 /// Reads the answer of [`query`]. A row without a hash cannot be compared, and that is an error, never equality.
 pub fn read(row: &Row, range: &Range<'_>) -> Result<Digest, Fault> {
-    let unreadable = || {
-        Fault::new(FaultKind::Unexpected, format!("digest {}", range.table.name())).of(range.table.name())
-    };
+    let unreadable =
+        || Fault::new(FaultKind::Unexpected, format!("digest {}", range.table.name())).of(range.table.name());
     let number = |at: usize| text(row, at).and_then(|text| text.parse::<u64>().ok());
     let (rows, hashed) = (number(0).ok_or_else(unreadable)?, number(1).ok_or_else(unreadable)?);
     if rows != hashed {
         // SHA2 or CONCAT answered NULL: a value beyond max_allowed_packet (T24).
-        return Err(Fault::new(FaultKind::PacketTooLarge, format!("digest {}", range.table.name()))
-            .of(range.table.name()));
+        return Err(
+            Fault::new(FaultKind::PacketTooLarge, format!("digest {}", range.table.name())).of(range.table.name())
+        );
     }
-    Ok(Digest {
-        rows,
-        sum: text(row, 2).ok_or_else(unreadable)?.to_owned(),
-        xor: number(3).ok_or_else(unreadable)?,
-    })
+    Ok(Digest { rows, sum: text(row, 2).ok_or_else(unreadable)?.to_owned(), xor: number(3).ok_or_else(unreadable)? })
 }
 
 /// Reads one row of the answer of [`row_hash_query`].
 pub fn read_row_hash(row: &Row, range: &Range<'_>) -> Result<RowHash, Fault> {
-    let unhashed = || {
-        Fault::new(FaultKind::PacketTooLarge, format!("hash rows of {}", range.table.name())).of(range.table.name())
-    };
+    let unhashed =
+        || Fault::new(FaultKind::PacketTooLarge, format!("hash rows of {}", range.table.name())).of(range.table.name());
     let last = row.len().checked_sub(1).ok_or_else(unhashed)?;
     let hash = text(row, last).and_then(|hex| u128::from_str_radix(hex, 16).ok()).ok_or_else(unhashed)?;
     let cells = (0..last).map(|at| bytes(row, at).unwrap_or_default().to_vec()).collect();

@@ -52,15 +52,9 @@ impl ProcessList {
 
     fn query(self) -> &'static str {
         match self {
-            ProcessList::MariaDb => {
-                "SELECT ID,USER,HOST,COMMAND,TIME,QUERY_ID FROM information_schema.PROCESSLIST"
-            }
-            ProcessList::PerformanceSchema => {
-                "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM performance_schema.processlist"
-            }
-            ProcessList::InformationSchema => {
-                "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM information_schema.PROCESSLIST"
-            }
+            ProcessList::MariaDb => "SELECT ID,USER,HOST,COMMAND,TIME,QUERY_ID FROM information_schema.PROCESSLIST",
+            ProcessList::PerformanceSchema => "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM performance_schema.processlist",
+            ProcessList::InformationSchema => "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM information_schema.PROCESSLIST",
         }
     }
 }
@@ -93,8 +87,8 @@ pub async fn observe(
     if !fresh {
         return Ok(None);
     }
-    let (identity, now, heads) = read_clock(clock, probes.len())
-        .ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
+    let (identity, now, heads) =
+        read_clock(clock, probes.len()).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
     let mut seen = Observation {
         // A new connection may have reached another server, on which thread ids mean other threads.
         server: format!("{identity}/{me}"),
@@ -113,8 +107,8 @@ pub async fn observe(
 pub async fn observe_clock(session: &mut Session, probes: &[&PlannedTable]) -> Result<Option<Observation>, Fault> {
     const DOING: &str = "look at the source's clock";
     let rows = session.rows(DOING, &clock_and_heads(probes)).await?;
-    let (identity, now, heads) = read_clock(&rows, probes.len())
-        .ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
+    let (identity, now, heads) =
+        read_clock(&rows, probes.len()).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
     let server = format!("{identity}/{}", session.thread_id());
     Ok(Some(Observation { server, now, heads, threads: BTreeMap::new(), detached: BTreeMap::new() }))
 }

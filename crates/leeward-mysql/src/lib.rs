@@ -2,19 +2,19 @@
 //!
 //! Nothing here decides: what to read, write or repair is told by `leeward-engine` in the words of `leeward-core`.
 
-pub mod sql;
-pub mod fault;
-pub mod endpoint;
-pub mod session;
+pub mod apply;
+pub mod control;
+pub mod cut;
 pub mod ddl;
 pub mod digest;
-pub mod fence;
-pub mod cut;
-pub mod apply;
-pub mod load;
-pub mod control;
-mod migrate;
-pub mod shape;
-pub mod survey;
+pub mod endpoint;
 pub mod facts;
+pub mod fault;
+pub mod fence;
+pub mod load;
+mod migrate;
 pub mod servers;
+pub mod session;
+pub mod shape;
+pub mod sql;
+pub mod survey;

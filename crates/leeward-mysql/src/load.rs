@@ -10,9 +10,7 @@ use futures_util::stream;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{
-    Border, ChunkLoader, ChunkOf, ChunkReader, Lease, LoadMode, Range, RowFeed, TakeRows,
-};
+use leeward_core::port::{Border, ChunkLoader, ChunkOf, ChunkReader, Lease, LoadMode, Range, RowFeed, TakeRows};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::server::Flavor;
 use std::sync::Arc;

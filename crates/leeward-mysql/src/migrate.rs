@@ -23,7 +23,8 @@ const LOCK_WAIT_S: u32 = 60;
 pub async fn run(session: &mut Session) -> Result<(), Fault> {
     const DOING: &str = "migrate the control schema";
     let failed = |error: refinery::Error| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target).because(error);
-    let create = format!("CREATE DATABASE IF NOT EXISTS {0} CHARACTER SET utf8mb4; USE {0}", sql::ident(CONTROL_SCHEMA));
+    let create =
+        format!("CREATE DATABASE IF NOT EXISTS {0} CHARACTER SET utf8mb4; USE {0}", sql::ident(CONTROL_SCHEMA));
     session.run(DOING, &create).await?;
     let lock = session.row(DOING, &format!("SELECT GET_LOCK('leeward_migrate',{LOCK_WAIT_S})")).await?;
     if lock.as_ref().and_then(|row| text(row, 0)) != Some("1") {

@@ -5,6 +5,7 @@
 //! and never shows a value that is not part of a key.
 
 mod encode;
+mod json;
 mod report;
 mod rows;
 mod snapshot;

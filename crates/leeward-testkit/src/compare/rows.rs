@@ -7,10 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
+use mysql_async::consts::ColumnType;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row, Value};
 
 use super::encode::{Hash, hash};
+use super::json::without_trailing_zeros;
 use super::report::{Differences, TableReport};
 use super::snapshot::Snapshot;
 use super::table::{Table, quoted};
@@ -117,7 +119,15 @@ enum Reading {
 async fn each_row(conn: &mut Conn, table: &Table, mut seen: impl FnMut(Hash, &[Value]) -> Reading) -> Result<()> {
     let mut stream = conn.exec_stream::<Row, _, _>(table.select(), ()).await.context("read the rows")?;
     while let Some(row) = stream.next().await {
-        let values = row.context("read a row")?.unwrap();
+        let row = row.context("read a row")?;
+        let is_json: Vec<bool> =
+            row.columns_ref().iter().map(|column| column.column_type() == ColumnType::MYSQL_TYPE_JSON).collect();
+        let mut values = row.unwrap();
+        for (value, _) in values.iter_mut().zip(is_json).filter(|(_, is_json)| *is_json) {
+            if let Value::Bytes(document) = value {
+                *document = without_trailing_zeros(document);
+            }
+        }
         let key = match table.key.as_slice() {
             [] => hash(&values),
             positions => hash(positions.iter().map(|position| &values[*position])),

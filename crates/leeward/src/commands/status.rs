@@ -24,7 +24,7 @@ pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
 }
 
 async fn read(control: &mut dyn Control, lane: &str) -> Result<StatusFacts, Failure> {
-    let now = chrono::Utc::now().naive_utc();
+    let now = control.now().await?;
     if !control.exists().await? {
         return Ok(StatusFacts::nothing(now));
     }

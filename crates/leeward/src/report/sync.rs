@@ -62,7 +62,7 @@ impl SyncOutcome {
         };
         let at = words::moment(*cut_at);
         let says = match state {
-            LaneState::Live => format!("live: every table equals the source at {at}"),
+            LaneState::Live => format!("live, in step with the source as of {at}"),
             LaneState::CatchingUp => format!("catching up: it has taken in parts of the source up to {at}"),
             LaneState::Seeding => "still being seeded".to_owned(),
             LaneState::Blocked { reason, .. } => format!("blocked: {}", words::printable(reason)),
@@ -96,7 +96,7 @@ mod tests {
                 events: vec![],
             });
         }
-        let text = "lane main is live: every table equals the source at 1970-01-01 00:00:00.000 UTC\n\
+        let text = "lane main is live, in step with the source as of 1970-01-01 00:00:00.000 UTC\n\
                     2 cycles: 2,000 rows applied, 20 compared, 0 set right\n";
         assert_eq!(outcome.text(), text);
     }
