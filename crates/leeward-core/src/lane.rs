@@ -62,7 +62,7 @@ pub enum QuarantineCause {
     Brake,
     /// Its class was contradicted and the policy asks for a person.
     ClassContradicted,
-    /// The target refused its rows; tried again from time to time.
+    /// The target refused its rows; returns through a repair that a person asks for.
     Refused,
     /// Its key or engine cannot be kept right; see the plan.
     Unsupported,

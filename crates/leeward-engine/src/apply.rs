@@ -7,7 +7,7 @@ use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::port::{Apply, Cut, CutPart, TakePart};
 use leeward_core::row::{KeyCells, RowBatch};
 
-use crate::delta::AppliedRows;
+use crate::delta::{AppliedRows, remembered_max};
 use crate::lane::TableWork;
 
 /// Rounds of fetching rows that were taken out for a unique value. Each round's rows come from one cut, in which the
@@ -87,7 +87,8 @@ impl<'a> Applying<'a> {
         if outcome.failed.is_some() {
             return Ok(());
         }
-        let fresh = table.applied.fresh(&rows, &table.planned.table.key_positions(), &mut outcome.window);
+        let rows_max = remembered_max(self.delta_tables.len());
+        let fresh = table.applied.fresh(&rows, &table.planned.table.key_positions(), (&mut outcome.window, rows_max));
         outcome.last = rows;
         if fresh.is_empty() {
             return Ok(());

@@ -11,6 +11,8 @@ use leeward_core::name::{Side, TableName};
 use leeward_core::plan::FenceMode;
 use leeward_core::port::{CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
 
+use tracing::warn;
+
 use crate::apply::{Applying, DeltaOutcome, settle_owed, table_fault};
 use crate::delta::{self, AppliedRows};
 use crate::lane::{Lane, TableWork};
@@ -22,6 +24,9 @@ const MARK_SAVED_EVERY_S: u64 = 10;
 /// Shortest time between two looks at the source's threads. InnoDB renews its answer only when nobody has read it for
 /// 100 ms, so a lane in a hurry would keep its own looks, and those of every other lane on the server, stale for ever.
 const LOOK_EVERY: Duration = Duration::from_millis(120);
+
+/// Looks in a row that were not fresh before a person is told: half a minute at the default interval.
+const STALE_LOOKS_TOLD: u64 = 60;
 
 /// What a cycle works with.
 pub struct Hands<'a> {
@@ -71,7 +76,9 @@ struct Next {
 /// Runs one cycle and commits it. On an error nothing of it has happened, except after
 /// [`FaultKind::OutcomeUnknown`]: then read the lane's cycle number back.
 pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, Fault> {
+    let asked = Instant::now();
     let now = observe(lane, hands.source).await?;
+    hands.pace.saw_answer(asked.elapsed());
     let picks = scrub::pick(lane, hands.pace, now);
     let mut apply = hands.target.begin(hands.lease).await?;
     let target_now = apply.now();
@@ -170,6 +177,7 @@ pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDa
     lane.looked = Some(Instant::now());
     match seen {
         Some(seen) => {
+            lane.stale_looks = 0;
             lane.observe(&probes, &seen);
             Ok(seen.now)
         }
@@ -199,11 +207,14 @@ fn after_deltas(
         let Some(rows) = outcome.complete.filter(|_| outcome.failed.is_none()) else { continue };
         let next = &mut next[table];
         next.record.rows_applied += outcome.applied;
+        let proved = if work.behind.is_some() { work.proved_at_start } else { work.proved };
         if rows >= limits[delta] {
             next.behind = delta::resume_after(work, &outcome.last);
-            next.record.mark = work.record.mark.advanced_to(position(work, next.behind.as_ref()));
+            next.record.mark = work.record.mark.advanced_to(position(proved, next.behind.as_ref()));
         } else if work.behind.is_some() {
+            // Otherwise a tie that is larger than a batch would be read again and again (T3).
             next.behind = None;
+            next.record.mark = work.record.mark.advanced_to(proved);
         } else {
             next.at_cut = true;
             next.record.cut_at = Some(at);
@@ -224,9 +235,10 @@ fn after_deltas(
     next
 }
 
-/// Returns the mark that a position stands for: what lies below it has been read, but is final only as far as proved.
-fn position(table: &TableWork, behind: Option<&DeltaStart>) -> Mark {
-    match (behind, table.proved) {
+/// Returns the mark that a position stands for: what lies below it has been read, but is final only as far as proved when
+/// the reading began.
+fn position(proved: Mark, behind: Option<&DeltaStart>) -> Mark {
+    match (behind, proved) {
         (Some(DeltaStart::AfterId(id)), Mark::Id { settled }) => Mark::Id { settled: settled.min(*id) },
         (Some(DeltaStart::AfterRow { clock, .. }), Mark::Clock { settled }) => {
             let clock = std::str::from_utf8(clock).ok();
@@ -341,6 +353,9 @@ fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>) {
         table.record = next.record;
         if let Some(window) = next.window {
             table.applied = window;
+        }
+        if table.behind.is_none() {
+            table.proved_at_start = table.proved;
         }
         table.behind = if table.is_active() { next.behind } else { None };
         if next.write {

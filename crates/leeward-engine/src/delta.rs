@@ -8,9 +8,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::lane::{Lane, TableWork};
 
-/// Rows of one table's window that are remembered; 48 bytes each. A larger window is simply applied again, which is
-/// idempotent, so the bound costs work and never correctness.
-const REMEMBERED_MAX: usize = 200_000;
+/// Rows of all windows that are remembered; 48 bytes each, so 24 MiB. A larger window is simply applied again, which is
+/// idempotent: the bound costs work and never correctness.
+const REMEMBERED_MAX: usize = 500_000;
+
+/// Returns how many rows each of `tables` windows may remember.
+pub fn remembered_max(tables: usize) -> usize {
+    REMEMBERED_MAX / tables.max(1)
+}
 
 /// Fingerprints of the rows in the last applied window. The next window is a part of that one and of what is new, so
 /// each cycle's fingerprints replace the last's.
@@ -20,12 +25,13 @@ pub struct AppliedRows {
 }
 
 impl AppliedRows {
-    /// Returns the rows of a batch that are not known to be on the target, and remembers all of them in `next`.
-    pub fn fresh(&self, rows: &RowBatch, key: &[usize], next: &mut AppliedRows) -> RowBatch {
+    /// Returns the rows of a batch that are not known to be on the target, and remembers them in `next`, up to
+    /// `rows_max` in all.
+    pub fn fresh(&self, rows: &RowBatch, key: &[usize], (next, rows_max): (&mut AppliedRows, usize)) -> RowBatch {
         rows.filter(|row| {
             let name = fingerprint(rows, row, key.iter().copied());
             let content = fingerprint(rows, row, 0..rows.width());
-            if next.rows.len() < REMEMBERED_MAX {
+            if next.rows.len() < rows_max {
                 next.rows.insert(name, content);
             }
             self.rows.get(&name) != Some(&content)
@@ -94,10 +100,10 @@ mod tests {
     #[test]
     fn rows_of_the_last_window_are_skipped_unless_they_changed() {
         let (empty, mut first, mut second) = <(AppliedRows, AppliedRows, AppliedRows)>::default();
-        assert_eq!(empty.fresh(&rows(&["1", "a", "2", "b"]), &[0], &mut first).rows(), 2);
-        let fresh = first.fresh(&rows(&["1", "a", "2", "c", "3", "d"]), &[0], &mut second);
+        assert_eq!(empty.fresh(&rows(&["1", "a", "2", "b"]), &[0], (&mut first, 9)).rows(), 2);
+        let fresh = first.fresh(&rows(&["1", "a", "2", "c", "3", "d"]), &[0], (&mut second, 9));
         assert_eq!(fresh.rows(), 2);
         assert_eq!(fresh.cell(0, 1), Some(&b"c"[..]));
-        assert_eq!(second.fresh(&rows(&["2", "b"]), &[0], &mut AppliedRows::default()).rows(), 1);
+        assert_eq!(second.fresh(&rows(&["2", "b"]), &[0], (&mut AppliedRows::default(), 9)).rows(), 1);
     }
 }

@@ -28,6 +28,8 @@ pub struct Lane {
     pub fence: Fence,
     /// Whether this process has seen a barrier retired, so that every mark stored before is proved as well.
     pub fence_proved: bool,
+    /// Looks at the source's threads in a row that proved nothing, because they were not fresh.
+    pub stale_looks: u64,
     /// Clocks and heads seen while no proof is to be had, oldest first.
     unproved: VecDeque<(NaiveDateTime, Vec<Option<u64>>)>,
     /// When this process last looked at the source's threads.
@@ -46,6 +48,9 @@ pub struct TableWork {
     pub applied: AppliedRows,
     /// Where to go on while catching up; nothing when the last cycle read up to its cut.
     pub behind: Option<DeltaStart>,
+    /// What was proved when the reading that [`TableWork::behind`] goes on with began. It is all that may become the mark
+    /// before that reading has come to its end: what has been proved since may lie where it has already passed.
+    pub proved_at_start: Mark,
     /// When the record was last written.
     pub saved: Option<Instant>,
 }
@@ -76,7 +81,16 @@ impl Lane {
                 fence.remember_clock(settled);
             }
         }
-        Lane { plan, record, tables, fence, fence_proved: false, unproved: VecDeque::new(), looked: None }
+        Lane {
+            plan,
+            record,
+            tables,
+            fence,
+            fence_proved: false,
+            stale_looks: 0,
+            unproved: VecDeque::new(),
+            looked: None,
+        }
     }
 
     /// Returns the indexes of the tables whose highest id an observation must read.
@@ -189,7 +203,7 @@ impl TableWork {
             record.mark = Mark::None;
         }
         let proved = record.mark;
-        TableWork { planned, record, proved, applied: AppliedRows::default(), behind: None, saved: None }
+        TableWork { planned, record, proved, applied: AppliedRows::default(), behind: None, proved_at_start: proved, saved: None }
     }
 
     /// Returns whether cycles read and write the table.

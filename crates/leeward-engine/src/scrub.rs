@@ -29,6 +29,8 @@ pub struct ScrubPace {
     /// Rows that one cycle compares, over all tables.
     rows: u64,
     mode: PaceMode,
+    /// The shortest answer seen on this link, which is no work of the source's.
+    round_trip: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,17 +44,24 @@ enum PaceMode {
 impl ScrubPace {
     /// Keeps the source's time for comparing below `source_share` of the cycle interval.
     pub fn budget(chunk_rows: u64, source_share: f64, interval: Duration) -> ScrubPace {
-        ScrubPace { rows: chunk_rows, mode: PaceMode::Budget(interval.mul_f64(source_share.clamp(0.0, 1.0))) }
+        let budget = interval.mul_f64(source_share.clamp(0.0, 1.0));
+        ScrubPace { rows: chunk_rows, mode: PaceMode::Budget(budget), round_trip: None }
     }
 
     /// Compares as fast as it goes: the end of a seed, or a repair that was asked for.
     pub fn full() -> ScrubPace {
-        ScrubPace { rows: RANGE_ROWS_MAX * 4, mode: PaceMode::Full }
+        ScrubPace { rows: RANGE_ROWS_MAX * 4, mode: PaceMode::Full, round_trip: None }
+    }
+
+    /// Takes note of how long a cheap question to the source took.
+    pub fn saw_answer(&mut self, took: Duration) {
+        self.round_trip = Some(self.round_trip.map_or(took, |shortest| shortest.min(took)));
     }
 
     /// Learns from how long the last comparison took.
     fn learn(&mut self, took: Duration) {
         let PaceMode::Budget(budget) = self.mode else { return };
+        let took = took.saturating_sub(self.round_trip.unwrap_or_default());
         self.rows = if took > budget { self.rows / 2 } else { self.rows + self.rows / 4 };
         self.rows = self.rows.clamp(500, RANGE_ROWS_MAX * 4);
     }
@@ -402,10 +411,13 @@ pub fn stop_for(fault: &Fault) -> (QuarantineCause, String, String) {
         FaultKind::TableChanged => QuarantineCause::DefinitionDrift,
         _ => QuarantineCause::Refused,
     };
-    let remedy = match fault.decision() {
+    let mut remedy = match fault.decision() {
         leeward_core::fault::Decision::Quarantine { remedy } => remedy,
         _ => "see the log".to_owned(),
     };
+    if let (QuarantineCause::Refused, Some(table)) = (cause, &fault.table) {
+        remedy.push_str(&format!("; then run `leeward verify --repair --tables {table}`"));
+    }
     (cause, fault.to_string(), remedy)
 }
 

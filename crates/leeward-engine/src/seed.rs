@@ -174,7 +174,8 @@ async fn take_up(
             plan
         }
     };
-    control.store_objects(objects).await?;
+    let schemas: Vec<String> = plan.schemas.iter().map(|schema| schema.name.clone()).collect();
+    control.store_objects(&schemas, objects).await?;
     let record = control.lane(&name).await?;
     let tables = control.tables(&name).await?;
     Ok(Lane::new(plan, record, tables))
