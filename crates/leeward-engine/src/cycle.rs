@@ -76,9 +76,11 @@ struct Next {
 /// Runs one cycle and commits it. On an error nothing of it has happened, except after
 /// [`FaultKind::OutcomeUnknown`]: then read the lane's cycle number back.
 pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, Fault> {
-    let asked = Instant::now();
+    let (asked, looked) = (Instant::now(), lane.looked);
     let now = observe(lane, hands.source).await?;
-    hands.pace.saw_answer(asked.elapsed());
+    if lane.looked != looked {
+        hands.pace.saw_answer(asked.elapsed());
+    }
     let picks = scrub::pick(lane, hands.pace, now);
     let mut apply = hands.target.begin(hands.lease).await?;
     let target_now = apply.now();
@@ -181,7 +183,17 @@ pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDa
             lane.observe(&probes, &seen);
             Ok(seen.now)
         }
-        None => Ok(last_cut),
+        None => {
+            lane.stale_looks += 1;
+            if lane.stale_looks.is_multiple_of(STALE_LOOKS_TOLD) {
+                warn!(
+                    looks = lane.stale_looks,
+                    "another session reads INNODB_TRX faster than every 100 ms, so InnoDB never renews its answer and \
+                     no mark can be proved; stop that session"
+                );
+            }
+            Ok(last_cut)
+        }
     }
 }
 
