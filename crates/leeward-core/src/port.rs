@@ -306,10 +306,11 @@ pub trait Control: Send {
         events: &[Event],
     ) -> Result<(), Fault>;
 
-    /// Stores the DDL of views, routines, triggers and events as last seen.
-    async fn store_objects(&mut self, objects: &[ObjectFacts]) -> Result<(), Fault>;
+    /// Stores the DDL of views, routines, triggers and events as last seen, in place of what was stored of these
+    /// databases; those of other lanes stay.
+    async fn store_objects(&mut self, schemas: &[String], objects: &[ObjectFacts]) -> Result<(), Fault>;
 
-    /// Returns what [`Control::store_objects`] stored.
+    /// Returns what [`Control::store_objects`] stored, of all databases.
     async fn objects(&mut self) -> Result<Vec<ObjectFacts>, Fault>;
 
     /// Stores a document of observed facts (JSON) under a name, with the time on the target's clock.
@@ -317,6 +318,9 @@ pub trait Control: Send {
 
     /// Returns a stored document and when it was stored.
     async fn facts(&mut self, name: &str) -> Result<Option<(NaiveDateTime, String)>, Fault>;
+
+    /// Adds events that no record goes with. It takes no lease: what was seen is true whoever has seen it.
+    async fn add_events(&mut self, lane: &str, events: &[Event]) -> Result<(), Fault>;
 
     /// Returns the newest events, newest first, at most `rows_max`.
     async fn events(&mut self, lane: &str, rows_max: u32) -> Result<Vec<(NaiveDateTime, Event)>, Fault>;

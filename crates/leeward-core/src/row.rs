@@ -9,6 +9,20 @@ use std::hash::{Hash, Hasher};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyCells(pub Vec<Vec<u8>>);
 
+impl KeyCells {
+    /// Prints each cell in hex, which stores any bytes as text.
+    pub fn to_hex(&self) -> Vec<String> {
+        self.0.iter().map(|cell| cell.iter().map(|byte| format!("{byte:02x}")).collect()).collect()
+    }
+
+    /// Reads what [`KeyCells::to_hex`] prints; nothing for anything else.
+    pub fn from_hex<'a>(cells: impl IntoIterator<Item = &'a str>) -> Option<KeyCells> {
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let cell = |cell: &str| cell.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
+        cells.into_iter().map(cell).collect::<Option<Vec<_>>>().map(KeyCells)
+    }
+}
+
 impl Hash for KeyCells {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
@@ -124,6 +138,15 @@ impl RowBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_survive_being_stored_as_text() {
+        let key = KeyCells(vec![b"a\0,".to_vec(), vec![], b"9".to_vec()]);
+        let hex = key.to_hex();
+        assert_eq!(hex, ["61002c", "", "39"]);
+        assert_eq!(KeyCells::from_hex(hex.iter().map(String::as_str)), Some(key));
+        assert_eq!(KeyCells::from_hex(["6x"]), None);
+    }
 
     #[test]
     fn null_and_empty_cells_stay_apart() {

@@ -203,7 +203,15 @@ impl TableWork {
             record.mark = Mark::None;
         }
         let proved = record.mark;
-        TableWork { planned, record, proved, applied: AppliedRows::default(), behind: None, proved_at_start: proved, saved: None }
+        TableWork {
+            planned,
+            record,
+            proved,
+            applied: AppliedRows::default(),
+            behind: None,
+            proved_at_start: proved,
+            saved: None,
+        }
     }
 
     /// Returns whether cycles read and write the table.

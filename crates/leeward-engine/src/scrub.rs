@@ -129,7 +129,8 @@ pub fn pick(lane: &Lane, pace: &ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
         let table = &lane.tables[at];
         let rows = left.min(RANGE_ROWS_MAX);
         left = left.saturating_sub(rows.min(table.planned.rows_estimate.max(1)));
-        let after = table.record.scrub.after.as_ref().and_then(|cells| unhex(cells));
+        let after =
+            table.record.scrub.after.as_ref().and_then(|cells| KeyCells::from_hex(cells.iter().map(String::as_str)));
         picks.push(Pick { table: at, after, rows: table.planned.has_key().then_some(rows) });
     }
     picks
@@ -400,7 +401,7 @@ impl Compared {
             self.scrub.after = None;
             return;
         };
-        self.scrub.after = Some(hex(upto));
+        self.scrub.after = Some(upto.to_hex());
     }
 }
 
@@ -419,14 +420,4 @@ pub fn stop_for(fault: &Fault) -> (QuarantineCause, String, String) {
         remedy.push_str(&format!("; then run `leeward verify --repair --tables {table}`"));
     }
     (cause, fault.to_string(), remedy)
-}
-
-fn hex(key: &KeyCells) -> Vec<String> {
-    key.0.iter().map(|cell| cell.iter().map(|byte| format!("{byte:02x}")).collect()).collect()
-}
-
-fn unhex(cells: &[String]) -> Option<KeyCells> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let cell = |cell: &String| cell.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
-    cells.iter().map(cell).collect::<Option<Vec<_>>>().map(KeyCells)
 }

@@ -181,8 +181,13 @@ impl Control for MySqlControl {
         self.under(lease, &query).await
     }
 
-    async fn store_objects(&mut self, objects: &[ObjectFacts]) -> Result<(), Fault> {
-        let mut query = "START TRANSACTION;DELETE FROM leeward.object".to_owned();
+    async fn store_objects(&mut self, schemas: &[String], objects: &[ObjectFacts]) -> Result<(), Fault> {
+        if schemas.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = schemas.iter().map(|schema| literal(schema)).collect();
+        let mut query =
+            format!("START TRANSACTION;DELETE FROM leeward.object WHERE schema_name IN ({})", names.join(","));
         for some in objects.chunks(RECORDS_PER_STATEMENT) {
             let rows: Result<Vec<String>, Fault> = some.iter().map(object_row).collect();
             query.push_str(";INSERT INTO leeward.object (kind,schema_name,object_name,record) VALUES ");
@@ -203,16 +208,23 @@ impl Control for MySqlControl {
         let query = format!(
             "INSERT INTO leeward.fact (name,stored_at,body) VALUES ({},UTC_TIMESTAMP(6),{}) \
              ON DUPLICATE KEY UPDATE stored_at=VALUES(stored_at),body=VALUES(body)",
-            literal(name),
+            fact_key(name),
             literal(body)
         );
         self.session.run("store observed facts", &query).await.map(|_| ())
     }
 
     async fn facts(&mut self, name: &str) -> Result<Option<(NaiveDateTime, String)>, Fault> {
-        let query = format!("SELECT stored_at,body FROM leeward.fact WHERE name={}", literal(name));
+        let query = format!("SELECT stored_at,body FROM leeward.fact WHERE name={}", fact_key(name));
         let row = self.session.row("read stored facts", &query).await?;
         Ok(row.and_then(|row| Some((time(&row, 0)?, text(&row, 1)?.to_owned()))))
+    }
+
+    async fn add_events(&mut self, lane: &str, events: &[Event]) -> Result<(), Fault> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.session.run("write events", &events_query(lane, events)).await.map(|_| ())
     }
 
     async fn events(&mut self, lane: &str, rows_max: u32) -> Result<Vec<(NaiveDateTime, Event)>, Fault> {
@@ -316,16 +328,26 @@ fn records_query(lane: &str, (record, tables, events): Records<'_>) -> Result<St
         query.push_str(" ON DUPLICATE KEY UPDATE state=VALUES(state),cut_at=VALUES(cut_at),record=VALUES(record)");
     }
     if !events.is_empty() {
-        let rows: Vec<String> = events.iter().map(|event| event_row(lane, event)).collect();
-        query.push_str(&format!(
-            ";INSERT INTO leeward.event (lane,at,kind,schema_name,table_name,text) VALUES {};\
-             DELETE FROM leeward.event WHERE lane={1} AND id<(SELECT * FROM \
-             (SELECT COALESCE(MAX(id),0) FROM leeward.event WHERE lane={1}) newest)-{EVENTS_KEPT}",
-            rows.join(","),
-            literal(lane)
-        ));
+        query.push(';');
+        query.push_str(&events_query(lane, events));
     }
     Ok(query)
+}
+
+fn events_query(lane: &str, events: &[Event]) -> String {
+    let rows: Vec<String> = events.iter().map(|event| event_row(lane, event)).collect();
+    format!(
+        "INSERT INTO leeward.event (lane,at,kind,schema_name,table_name,text) VALUES {};\
+         DELETE FROM leeward.event WHERE lane={1} AND id<(SELECT * FROM \
+         (SELECT COALESCE(MAX(id),0) FROM leeward.event WHERE lane={1}) newest)-{EVENTS_KEPT}",
+        rows.join(","),
+        literal(lane)
+    )
+}
+
+/// Facts go by names that hold the lane's, which alone may fill the column; a longer name is stored as its hash.
+fn fact_key(name: &str) -> String {
+    format!("IF(CHAR_LENGTH({0})>64,SHA2({0},256),{0})", literal(name))
 }
 
 fn table_rows(lane: &str, records: &[&TableRecord]) -> Result<String, Fault> {
@@ -383,7 +405,8 @@ fn chunk_table(lane: &str, table: &TableName) -> String {
 }
 
 fn chunk_row(lane: &str, chunk: &ChunkRecord) -> String {
-    let border = |key: &Option<KeyCells>| key.as_ref().map_or("NULL".to_owned(), |key| format!("'{}'", to_hex(key)));
+    let border =
+        |key: &Option<KeyCells>| key.as_ref().map_or("NULL".to_owned(), |key| format!("'{}'", key.to_hex().join(",")));
     format!(
         "({},{},{},{},{},{},{})",
         literal(lane),
@@ -397,28 +420,16 @@ fn chunk_row(lane: &str, chunk: &ChunkRecord) -> String {
 }
 
 fn read_chunk(row: &Row) -> Option<ChunkRecord> {
+    let border = |hex: Option<&str>| hex.and_then(|hex| KeyCells::from_hex(hex.split(',')));
     Some(ChunkRecord {
         table: TableName::new(text(row, 0)?, text(row, 1)?),
         seq: u32::try_from(number(row, 2)).ok()?,
-        keys: KeyRange { after: text(row, 3).and_then(from_hex), upto: text(row, 4).and_then(from_hex) },
+        keys: KeyRange { after: border(text(row, 3)), upto: border(text(row, 4)) },
         last: text(row, 5) == Some("1"),
         done: text(row, 6) == Some("1"),
         rows: number(row, 7),
         bytes: number(row, 8),
     })
-}
-
-/// Prints a key's cells in hex, apart by commas.
-pub fn to_hex(key: &KeyCells) -> String {
-    let cell = |cell: &Vec<u8>| cell.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    key.0.iter().map(cell).collect::<Vec<_>>().join(",")
-}
-
-/// Reads what [`to_hex`] prints.
-pub fn from_hex(text: &str) -> Option<KeyCells> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let cell = |cell: &str| cell.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
-    text.split(',').map(cell).collect::<Option<Vec<_>>>().map(KeyCells)
 }
 
 fn lane_state(state: &LaneState) -> &'static str {
@@ -455,16 +466,4 @@ fn json(value: &impl Serialize) -> Result<String, Fault> {
 fn parse<T: DeserializeOwned>(row: &Row, at: usize, doing: &str) -> Result<T, Fault> {
     let unreadable = || Fault::new(FaultKind::Unexpected, doing).on(Side::Target);
     serde_json::from_str(text(row, at).ok_or_else(unreadable)?).map_err(|error| unreadable().because(error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn borders_survive_being_stored() {
-        let key = KeyCells(vec![b"a\0,".to_vec(), vec![], b"9".to_vec()]);
-        assert_eq!(to_hex(&key), "61002c,,39");
-        assert_eq!(from_hex(&to_hex(&key)), Some(key));
-    }
 }
