@@ -7,12 +7,12 @@ mod clock;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
-use leeward_core::doctor::{Route, SideFacts, SideSeen, TlsSeen, Unreached};
-use leeward_core::fault::Fault;
+use leeward_core::doctor::{ClockOffset, Route, SideFacts, SideSeen, TlsSeen, Unreached};
+use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{SYSTEM_SCHEMAS, TableName};
 use leeward_core::readiness::{Counter, Dated, Seen, SideState};
 use leeward_core::server::{Flavor, Observed, Version};
-use leeward_core::survey::SchemaFacts;
+use leeward_core::survey::{ObjectKind, SchemaFacts};
 use mysql_async::Row;
 
 use crate::endpoint::{Endpoint, TlsMode};
@@ -20,7 +20,29 @@ use crate::session::Session;
 use crate::sql;
 use crate::survey::server::{self, Preamble};
 use crate::survey::{self, HIDDEN, number, text, text_or_empty};
-pub use clock::offset;
+
+/// What a look for readiness is to cover.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The target's clock now, on whichever server the look is taken: what is seen carries this time.
+    pub at: NaiveDateTime,
+    /// Databases of the plan; those that do not exist are left out.
+    pub schemas: &'a [String],
+    /// Tables whose definitions are read word by word.
+    pub planned: &'a [TableName],
+}
+
+/// What was seen of one side for readiness.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// What the checks read, without anything that is hidden.
+    pub state: SideState,
+    /// Kinds of objects of which some may exist that the account is not shown, with their database. Nothing must be
+    /// taken for gone because it is not in [`Look::state`] then.
+    pub hidden: Vec<(ObjectKind, String)>,
+    /// The server's clock against this machine's.
+    pub clock: Observed<ClockOffset>,
+}
 
 /// From this version MariaDB's `COLLATIONS` lists a collation once for all character sets, and the full names stand
 /// elsewhere (release notes of 10.10.1).
@@ -41,8 +63,7 @@ pub async fn preflight(endpoint: &Endpoint, schemas: &[String]) -> SideSeen {
 }
 
 async fn side_facts(session: &mut Session, endpoint: &Endpoint, schemas: &[String]) -> Result<SideFacts, Fault> {
-    let mut preamble = server::preamble(session).await?;
-    preamble.server.is_replica = server::is_replica(session, &preamble).await?;
+    let preamble = preamble(session).await?;
     let clock = observed(clock::offset(session).await);
     let list = list(schemas);
     let bytes = format!(
@@ -58,17 +79,20 @@ async fn side_facts(session: &mut Session, endpoint: &Endpoint, schemas: &[Strin
     let data_bytes = observed(session.row("measure the databases", &bytes).await);
     let collations_used = observed(session.rows("list the collations in use", &used).await);
     let cipher = session.row("look at the connection's cipher", "SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
+    let free_bytes = free_bytes(session).await;
+    let collations_known = observed(collations(session).await);
+    unbroken(session)?;
     Ok(SideFacts {
         clock,
         schemas: Observed::Known(own_schemas(&preamble)),
         data_bytes: map(data_bytes, |row| row.and_then(|row| number(&row, 0)).unwrap_or(0)),
-        free_bytes: free_bytes(session).await,
+        free_bytes,
         tls: TlsSeen {
             mode: mode(endpoint.tls.mode).to_owned(),
             cipher: cipher.and_then(|row| text(&row, 1)).filter(|cipher| !cipher.is_empty()),
             route: route(&endpoint.host),
         },
-        collations_known: observed(collations(session).await),
+        collations_known,
         collations_used: map(collations_used, |rows| names(&rows)),
         account: preamble.account,
         grants: Observed::Known(preamble.grants),
@@ -76,43 +100,79 @@ async fn side_facts(session: &mut Session, endpoint: &Endpoint, schemas: &[Strin
     })
 }
 
-/// Looks at one side for readiness: the databases of a plan and its tables. `at` is the target's clock now, on whichever
-/// server this is.
-pub async fn side_state(
+/// Looks at one side for readiness, over a connection of its own: some fifteen round trips, and one more for each hundred
+/// tables, objects and accounts. What the account may not see is unknown, with the GRANT that would show it.
+///
+/// # Errors
+/// When the server cannot be reached, or the connection breaks on the way: half a look proves nothing and must not stand
+/// in the place of an older whole one.
+pub async fn look(endpoint: &Endpoint, scope: Scope<'_>) -> Result<Look, Fault> {
+    let mut session = Session::open(endpoint, "readiness").await?;
+    let clock = observed(clock::offset(&mut session).await);
+    let (state, hidden) = side_state(&mut session, scope).await?;
+    unbroken(&session)?;
+    session.close().await;
+    Ok(Look { state, hidden, clock })
+}
+
+/// Returns whether a server answers: nothing else is asked of it.
+///
+/// # Errors
+/// Those of [`Session::open`].
+pub async fn knock(endpoint: &Endpoint) -> Result<(), Fault> {
+    Session::open(endpoint, "knock").await?.close().await;
+    Ok(())
+}
+
+async fn side_state(
     session: &mut Session,
-    at: NaiveDateTime,
-    schemas: &[String],
-    planned: &[TableName],
-) -> SideState {
-    let mut preamble = match server::preamble(session).await {
-        Ok(preamble) => preamble,
-        Err(fault) => return SideState::unseen(&fault.to_string()),
-    };
-    match server::is_replica(session, &preamble).await {
-        Ok(is_replica) => preamble.server.is_replica = is_replica,
-        Err(fault) => preamble.server.is_replica = Observed::Unknown(fault.to_string()),
-    }
+    Scope { at, schemas, planned }: Scope<'_>,
+) -> Result<(SideState, Vec<(ObjectKind, String)>), Fault> {
+    let preamble = preamble(session).await?;
     let there: Vec<String> =
         schemas.iter().filter(|name| preamble.schemas.iter().any(|schema| schema.name == **name)).cloned().collect();
-    let dated = |value| Dated { at, value };
-    let objects = survey::objects_as(session, &preamble, &there).await.map(|objects| {
-        // Whether anything is hidden is proved from the privileges, there, and not from these entries.
-        objects.into_iter().filter(|object| object.name.table != HIDDEN).collect()
+    let mut hidden = Vec::new();
+    let objects = survey::objects_as(session, &preamble, &there).await.map(|mut objects| {
+        // Whether anything is hidden is proved from the privileges by each check, and not from these entries.
+        for object in objects.extract_if(.., |object| object.name.table == HIDDEN) {
+            hidden.push((object.kind, object.name.schema));
+        }
+        objects
     });
     let plugins = "SELECT PLUGIN_NAME FROM information_schema.PLUGINS \
                    WHERE PLUGIN_TYPE='AUTHENTICATION' AND PLUGIN_STATUS='ACTIVE'";
-    SideState {
-        schemas: Observed::Known(dated(own_schemas(&preamble))),
+    let state = SideState {
+        schemas: seen(at, Ok(own_schemas(&preamble))),
         tables: seen(at, survey::all_tables(session, &there).await),
         ddl: seen(at, definitions(session, planned).await),
         objects: seen(at, objects),
         counters: seen(at, counters(session, &there).await),
-        accounts: seen(at, accounts::read(session).await),
+        accounts: seen(at, accounts::read(session, preamble.grants.schema_names()).await),
         auth_plugins: seen(at, session.rows("list the authentication plugins", plugins).await.map(|rows| names(&rows))),
         collations: seen(at, collations(session).await),
-        account: Observed::Known(Dated { at, value: preamble.account }),
-        grants: Observed::Known(Dated { at, value: preamble.grants }),
-        server: Observed::Known(Dated { at, value: preamble.server }),
+        account: seen(at, Ok(preamble.account)),
+        grants: seen(at, Ok(preamble.grants)),
+        server: seen(at, Ok(preamble.server)),
+    };
+    Ok((state, hidden))
+}
+
+/// Reads what needs no special privilege, and whether the server is a replica.
+async fn preamble(session: &mut Session) -> Result<Preamble, Fault> {
+    let mut preamble = server::preamble(session).await?;
+    preamble.server.is_replica = match server::is_replica(session, &preamble).await {
+        Ok(is_replica) => is_replica,
+        Err(fault) if session.is_broken() => return Err(fault),
+        Err(fault) => Observed::Unknown(fault.to_string()),
+    };
+    Ok(preamble)
+}
+
+/// Tells a connection that broke from an answer that was refused.
+fn unbroken(session: &Session) -> Result<(), Fault> {
+    match session.is_broken() {
+        false => Ok(()),
+        true => Err(Fault::new(FaultKind::Unreachable, "look at the server").on(session.side())),
     }
 }
 

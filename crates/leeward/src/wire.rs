@@ -3,6 +3,7 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+pub mod sight;
 
 use std::sync::Arc;
 

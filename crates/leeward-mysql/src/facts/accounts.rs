@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use leeward_core::fault::Fault;
-use leeward_core::grants::Grants;
+use leeward_core::grants::{Grants, SchemaNames};
 use leeward_core::readiness::{AccountFacts, AccountKind};
 use leeward_core::server::{Flavor, Observed};
 use mysql_async::Row;
@@ -15,11 +15,12 @@ use crate::survey::{each, text, text_or_empty};
 
 const DOING: &str = "read the accounts";
 
-/// Reads all accounts, ordered by name: two round trips and one for each hundred accounts.
+/// Reads all accounts, ordered by name: one round trip and one for each hundred accounts. `names` says how the server
+/// reads wildcards in grants.
 ///
 /// # Errors
 /// `MissingGrant` where the schema `mysql` may not be read; what breaks the session.
-pub(super) async fn read(session: &mut Session) -> Result<Vec<AccountFacts>, Fault> {
+pub(super) async fn read(session: &mut Session, names: SchemaNames) -> Result<Vec<AccountFacts>, Fault> {
     let mut accounts = match session.flavor() {
         Flavor::MySql => from_mysql(session).await?,
         Flavor::MariaDb => from_mariadb(session).await?,
@@ -31,7 +32,7 @@ pub(super) async fn read(session: &mut Session) -> Result<Vec<AccountFacts>, Fau
         account.grants = match answer {
             Ok(rows) => {
                 let lines: Vec<String> = rows.iter().map(|row| text_or_empty(row, 0)).collect();
-                Observed::Known(Grants::parse(&lines))
+                Observed::Known(Grants::parse(&lines).with_schema_names(names))
             }
             Err(fault) => Observed::Unknown(fault.to_string()),
         };

@@ -14,7 +14,7 @@ const LOOKS: usize = 3;
 ///
 /// # Errors
 /// What breaks the session, and an answer that is no time.
-pub async fn offset(session: &mut Session) -> Result<ClockOffset, Fault> {
+pub(super) async fn offset(session: &mut Session) -> Result<ClockOffset, Fault> {
     const DOING: &str = "look at the clock";
     let mut best: Option<ClockOffset> = None;
     for _ in 0..LOOKS {

@@ -1,11 +1,14 @@
 //! The subcommands, one file each. This one reads the configuration for all of them and starts the runtime.
 
+mod doctor;
 mod plan;
 mod planning;
+mod readiness;
 mod seed;
 mod status;
 mod sync;
 mod verify;
+mod witness;
 
 use anyhow::Context;
 
@@ -45,24 +48,13 @@ pub fn run(cli: &Cli, talk: Talk, screen: &Screen, environment: &Environment) ->
 
 async fn dispatch(command: &Command, desk: &Desk) -> Result<Answer, Failure> {
     match command {
+        Command::Doctor => doctor::run(desk).await,
         Command::Plan(args) => plan::run(desk, args).await,
         Command::Seed(args) => seed::run(desk, args).await,
         Command::Sync(args) => sync::run(desk, args).await,
         Command::Status => status::run(desk).await,
         Command::Verify(args) => verify::run(desk, args).await,
-        other => Err(Failure::Machine(anyhow::anyhow!("this build of leeward cannot {} yet", name(other)))),
-    }
-}
-
-fn name(command: &Command) -> &'static str {
-    match command {
-        Command::Doctor => "doctor",
-        Command::Plan(_) => "plan",
-        Command::Seed(_) => "seed",
-        Command::Sync(_) => "sync",
-        Command::Status => "status",
-        Command::Verify(_) => "verify",
-        Command::Readiness => "readiness",
+        Command::Readiness => readiness::run(desk).await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use leeward_engine::seed::{self, Found, SeedOptions, SeedReport};
 
-use super::{Desk, planning};
+use super::{Desk, planning, witness};
 use crate::cli::SeedArgs;
 use crate::progress::{Show, Work};
 use crate::report::words;
@@ -27,11 +27,13 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
         found: if args.adopt { Found::Adopt } else { Found::Refuse },
         parallel: args.parallel.map(usize::from),
     };
+    let lane = plan.settings.lane.clone();
     let bytes = plan.tables.iter().map(|table| table.data_bytes).sum();
     let show = Show::start(&desk.screen, Work::Copy, bytes);
     let report = seed::run(&servers, (plan, &survey.objects), &options, show.as_ref(), &stop).await;
     show.finish();
     let report = report?;
+    witness::look_once(&desk.settings, &lane).await;
     report::write(desk.talk, &report, || text(&report))?;
     Ok(if report.quarantined.is_empty() { Answer::Yes } else { Answer::No })
 }

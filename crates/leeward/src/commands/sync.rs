@@ -9,6 +9,7 @@ use leeward_core::name::Side;
 use leeward_engine::cycle::CycleReport;
 use leeward_engine::sync::{self, SyncOptions, Until, Watch};
 
+use super::witness::{Ending, Witness};
 use super::{Desk, planning};
 use crate::cli::SyncArgs;
 use crate::config::Mistakes;
@@ -39,8 +40,11 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
         interval: desk.settings.cycle_interval,
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
     };
-    let log = Log::new(&options.lane);
-    sync::run(servers, &options, &log, &stop).await?;
+    let told = Told { log: Log::new(&options.lane), witness: Witness::start(&desk.settings, &options.lane).await? };
+    let ran = sync::run(servers, &options, &told, &stop).await;
+    let Told { log, witness } = told;
+    witness.finish(if ran.is_ok() && args.once { Ending::InPeace } else { Ending::AtOnce }).await;
+    ran?;
     if stop.is_cancelled() {
         tracing::info!("stopped; the lease is given back");
     }
@@ -61,6 +65,19 @@ async fn check_plan(desk: &Desk, path: &Path) -> Result<(), Failure> {
         mistakes.at(&Origin::Flag("plan".to_owned()), text);
     }
     Ok(mistakes.or(())?)
+}
+
+/// Whoever hears of a cycle.
+struct Told {
+    log: Log,
+    witness: Witness,
+}
+
+impl Watch for Told {
+    fn cycle(&self, report: &CycleReport) {
+        self.witness.cycle();
+        self.log.cycle(report);
+    }
 }
 
 /// Says in the log what cycles did: every one at debug level, a change of state at once, and the rest summed up.
