@@ -2,8 +2,11 @@
 //!
 //! It holds no logic of Leeward's and is not shipped.
 
+mod bench;
+mod binary;
 mod check;
 mod command;
+mod demo;
 mod servers;
 mod tally;
 mod test;
@@ -22,18 +25,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Shows everything once: two regions, a slow link, a hurricane, and the proof.
+    Demo(demo::DemoArgs),
     /// Checks formatting, lints and documentation; warnings are errors.
     Check,
     /// Runs every test, on every kind of database server that can be had.
     Test(test::TestArgs),
+    /// Measures seed, cycle, lag and memory, and can write the figures into docs/benchmarks.md.
+    Bench(bench::BenchArgs),
     /// Installs the database servers that tests use, or leaves a pair of them running.
     Servers(servers::ServersArgs),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
+        Task::Demo(args) => demo::run(&args),
         Task::Check => check::run(),
         Task::Test(args) => test::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Servers(args) => servers::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,0 +1,159 @@
+//! `cargo x bench`: what Leeward costs, measured with the release build on private servers: medians
+//! of several runs, beside the tool that everybody has where there is one.
+//!
+//! It prints what it saw, and with `--write` puts the same lines into docs/benchmarks.md. It does not
+//! judge the machine: whoever publishes a figure sees to it that nothing else runs.
+
+mod document;
+mod figures;
+mod lag;
+mod machine;
+mod memory;
+mod peak;
+mod quiet;
+mod rig;
+mod seed;
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
+use leeward_testkit::servers::{Kind, Programs};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::binary::{self, Profile};
+use figures::Section;
+
+/// What to measure, and how thoroughly.
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Cases to measure; all of them when none is named.
+    #[arg(value_enum)]
+    cases: Vec<Case>,
+
+    /// Kind of server: mariadb or mysql. Without it both are measured.
+    #[arg(long, value_name = "KIND")]
+    kind: Option<Kind>,
+
+    /// Rows in each of the four tables of `seed` and `memory`; fewer for a trial.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    rows: u64,
+
+    /// Runs of each measurement; the median is reported.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    runs: u32,
+
+    /// Puts the figures into docs/benchmarks.md, in place of the older ones of the same cases.
+    #[arg(long)]
+    write: bool,
+}
+
+/// Something to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Case {
+    /// The first copy, beside `mysqldump | mysql`.
+    Seed,
+    /// A cycle with nothing to do, over 300 tables, 70 ms away.
+    Quiet,
+    /// From a commit on the source to the same on the target, 70 ms away.
+    Lag,
+    /// Peak memory of the first copy.
+    Memory,
+}
+
+impl Case {
+    const ALL: [Case; 4] = [Case::Seed, Case::Quiet, Case::Lag, Case::Memory];
+
+    fn slug(self) -> &'static str {
+        match self {
+            Case::Seed => "seed",
+            Case::Quiet => "quiet",
+            Case::Lag => "lag",
+            Case::Memory => "memory",
+        }
+    }
+}
+
+/// Measures. Ctrl-C or SIGTERM ends it at any moment and takes the servers down; nothing is written
+/// then.
+///
+/// # Errors
+/// When a case cannot be measured. A target that is missed is a result, not an error.
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
+    if args.write {
+        ensure!(args.runs >= 3, "a figure that is written down is the median of three runs or more");
+    }
+    let path = binary::build(Profile::Release)?;
+    let runtime = tokio::runtime::Runtime::new().context("start a runtime")?;
+    let outcome = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+        tokio::select! {
+            measured = measure_all(args, &path) => measured,
+            _ = tokio::signal::ctrl_c() => Ok(ExitCode::FAILURE),
+            _ = terminate.recv() => Ok(ExitCode::FAILURE),
+        }
+    });
+    // An installation under way must not hold back an interrupted benchmark.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn measure_all(args: &BenchArgs, path: &Path) -> Result<ExitCode> {
+    let cases = if args.cases.is_empty() { Case::ALL.to_vec() } else { args.cases.clone() };
+    let kinds = kinds(args.kind).await?;
+    println!("{}", machine::describe());
+    for case in cases {
+        let mut section = Section::new(case.slug(), &command_line(args, case), &machine::describe());
+        for &kind in &kinds {
+            eprintln!("bench: {} on {kind} …", case.slug());
+            measure(case, kind, args, path.to_path_buf(), &mut section)
+                .await
+                .with_context(|| format!("measure {} on {kind}", case.slug()))?;
+        }
+        println!("\n{}", section.text());
+        if args.write {
+            document::write(&section)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(case: Case, kind: Kind, args: &BenchArgs, path: PathBuf, section: &mut Section) -> Result<()> {
+    match case {
+        Case::Seed => seed::measure(kind, (args.rows, args.runs), path, section).await,
+        Case::Quiet => quiet::measure(kind, args.runs, path, section).await,
+        Case::Lag => lag::measure(kind, args.runs, path, section).await,
+        Case::Memory => memory::measure(kind, (args.rows, args.runs), path, section).await,
+    }
+}
+
+/// Returns the kinds to measure; MySQL is left out loudly where it cannot be had.
+async fn kinds(wanted: Option<Kind>) -> Result<Vec<Kind>> {
+    let mut kinds = Vec::new();
+    for kind in Kind::ALL {
+        if wanted.is_some_and(|wanted| wanted != kind) {
+            continue;
+        }
+        match tokio::task::spawn_blocking(move || Programs::prepare(kind)).await.context("find a server")? {
+            Ok(_) => kinds.push(kind),
+            Err(error) if wanted.is_none() && kind == Kind::MySql => println!("NOT MEASURED on {kind}: {error:#}"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(kinds)
+}
+
+/// Returns the command that measures one case again.
+fn command_line(args: &BenchArgs, case: Case) -> String {
+    let mut words = vec!["cargo x bench".to_owned(), case.slug().to_owned()];
+    if let Some(kind) = args.kind {
+        words.push(format!("--kind {}", kind.slug()));
+    }
+    if matches!(case, Case::Seed | Case::Memory) {
+        words.push(format!("--rows {}", args.rows));
+    }
+    words.push(format!("--runs {}", args.runs));
+    words.join(" ")
+}

@@ -1,0 +1,161 @@
+//! Figures: what was measured, as often as it was, and how they are shown. Pure.
+
+use std::fmt::Write;
+
+/// Columns of the table of figures.
+const COLUMNS: usize = 7;
+
+/// The figures of one case.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    /// The case's name.
+    pub(super) slug: String,
+    command: String,
+    machine: String,
+    notes: Vec<String>,
+    figures: Vec<Figure>,
+}
+
+/// One thing that was measured.
+#[derive(Clone, Debug)]
+pub(super) struct Figure {
+    /// The server, with its version.
+    pub(super) server: String,
+    pub(super) what: String,
+    pub(super) unit: &'static str,
+    /// One value a run.
+    pub(super) values: Vec<f64>,
+    /// The largest value that is good enough.
+    pub(super) at_most: Option<f64>,
+}
+
+impl Section {
+    pub(super) fn new(slug: &str, command: &str, machine: &str) -> Section {
+        Section {
+            slug: slug.to_owned(),
+            command: command.to_owned(),
+            machine: machine.to_owned(),
+            notes: Vec::new(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// Adds a figure and shows it at once: a long benchmark should not be silent.
+    pub(super) fn add(&mut self, figure: Figure) {
+        eprintln!("bench:   {}: {} {}", figure.what, figure.spread(), figure.unit);
+        self.figures.push(figure);
+    }
+
+    /// Adds a sentence about how the figures came about, once.
+    pub(super) fn note(&mut self, note: &str) {
+        if !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_owned());
+        }
+    }
+
+    /// Returns the section as Markdown, which reads well on a terminal too.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("`{}`\n\n{}\n\n", self.command, self.machine);
+        let head = ["server", "what", "median (min to max)", "runs", "unit", "target", "kept"].map(str::to_owned);
+        let rows: Vec<[String; COLUMNS]> =
+            std::iter::once(head).chain(self.figures.iter().map(Figure::cells)).collect();
+        let widths: Vec<usize> =
+            (0..COLUMNS).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+        for (at, row) in rows.iter().enumerate() {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+            if at == 0 {
+                let rule: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
+                let _ = writeln!(text, "| {} |", rule.join(" | "));
+            }
+        }
+        for note in &self.notes {
+            let _ = write!(text, "\n{note}\n");
+        }
+        text
+    }
+}
+
+impl Figure {
+    fn cells(&self) -> [String; COLUMNS] {
+        let target = self.at_most.map_or("-".to_owned(), |most| format!("≤ {}", short(most)));
+        let kept = match self.at_most {
+            None => "-",
+            Some(most) if median(&self.values) <= most => "yes",
+            Some(_) => "NO",
+        };
+        [
+            self.server.clone(),
+            self.what.clone(),
+            self.spread(),
+            self.values.len().to_string(),
+            self.unit.to_owned(),
+            target,
+            kept.to_owned(),
+        ]
+    }
+
+    fn spread(&self) -> String {
+        let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        format!("{} ({} to {})", short(median(&self.values)), short(least), short(most))
+    }
+}
+
+/// Returns the median; the mean of the middle two of an even number.
+pub(super) fn median(values: &[f64]) -> f64 {
+    percentile(values, 0.5)
+}
+
+/// Returns the value below which the given share of the values lies, between two by proportion.
+pub(super) fn percentile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = share.clamp(0.0, 1.0) * last as f64;
+    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    low + (high - low) * place.fract()
+}
+
+/// Writes a number with three digits that mean something.
+fn short(number: f64) -> String {
+    match number.abs() {
+        size if size >= 100.0 => format!("{number:.0}"),
+        size if size >= 10.0 => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_percentiles_lie_between_their_neighbours() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(percentile(&[0.0, 10.0], 0.95), 9.5);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_missed_target_is_shown_as_missed() {
+        let mut section = Section::new("lag", "cargo x bench lag", "2 cores");
+        let figure = |values: &[f64]| Figure {
+            server: "MariaDB 1".to_owned(),
+            what: "lag".to_owned(),
+            unit: "s",
+            values: values.to_vec(),
+            at_most: Some(1.0),
+        };
+        section.add(figure(&[0.5, 0.25, 0.75]));
+        section.add(figure(&[1.5]));
+        section.note("a note");
+        section.note("a note");
+        let text = section.text();
+        assert!(text.contains("| 0.50 (0.25 to 0.75) | 3    | s    | ≤ 1.00 | yes  |"), "{text}");
+        assert!(text.contains("| 1.50 (1.50 to 1.50) | 1    | s    | ≤ 1.00 | NO   |"), "{text}");
+        assert_eq!(text.matches("a note").count(), 1);
+    }
+}
