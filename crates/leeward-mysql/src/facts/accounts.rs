@@ -3,19 +3,20 @@
 
 use std::collections::BTreeSet;
 
-use leeward_core::fault::Fault;
+use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::grants::{Grants, SchemaNames};
 use leeward_core::readiness::{AccountFacts, AccountKind};
 use leeward_core::server::{Flavor, Observed};
 use mysql_async::Row;
 
+use crate::fault::codes;
 use crate::session::Session;
 use crate::sql;
-use crate::survey::{each, text, text_or_empty};
+use crate::survey::{each, number, text, text_or_empty};
 
 const DOING: &str = "read the accounts";
 
-/// Reads all accounts, ordered by name: one round trip and one for each hundred accounts. `names` says how the server
+/// Reads all accounts, ordered by name: two round trips and one for each hundred accounts. `names` says how the server
 /// reads wildcards in grants.
 ///
 /// # Errors
@@ -26,18 +27,31 @@ pub(super) async fn read(session: &mut Session, names: SchemaNames) -> Result<Ve
         Flavor::MariaDb => from_mariadb(session).await?,
     };
     accounts.sort_by(|a, b| (&a.user, &a.host).cmp(&(&b.user, &b.host)));
+    let names_ignored = session.row(DOING, "SELECT @@skip_name_resolve").await?.and_then(|row| number(&row, 0));
     let shows: Vec<String> = accounts.iter().map(show_grants).collect();
     let answers = each(session, "read the accounts' privileges", &shows).await?;
-    for (account, answer) in accounts.iter_mut().zip(answers) {
+    let mut known = Vec::with_capacity(accounts.len());
+    for (mut account, answer) in accounts.into_iter().zip(answers) {
         account.grants = match answer {
             Ok(rows) => {
                 let lines: Vec<String> = rows.iter().map(|row| text_or_empty(row, 0)).collect();
                 Observed::Known(Grants::parse(&lines).with_schema_names(names))
             }
+            // It stands in the table, but the server has not loaded it, and lets nobody in with it.
+            Err(fault) if fault.kind == NO_GRANT && names_ignored == Some(1) && is_host_name(&account.host) => continue,
             Err(fault) => Observed::Unknown(fault.to_string()),
         };
+        known.push(account);
     }
-    Ok(accounts)
+    Ok(known)
+}
+
+const NO_GRANT: FaultKind = FaultKind::Server(codes::NO_SUCH_GRANT);
+
+/// With `skip_name_resolve` the servers pass over accounts of hosts that only a look-up could tell (manual of the
+/// variable); addresses, patterns of addresses and `localhost` need none.
+fn is_host_name(host: &str) -> bool {
+    host != "localhost" && host.contains(|c: char| c.is_alphabetic()) && !host.contains(':')
 }
 
 async fn from_mysql(session: &mut Session) -> Result<Vec<AccountFacts>, Fault> {
@@ -48,12 +62,17 @@ async fn from_mysql(session: &mut Session) -> Result<Vec<AccountFacts>, Fault> {
     let roles: BTreeSet<(String, String)> = sets.get(1).into_iter().flatten().map(name).collect();
     let account = |row: &Row| {
         let (user, host) = name(row);
+        let locked = text_or_empty(row, 3) == "Y";
         AccountFacts {
-            kind: if roles.contains(&(user.clone(), host.clone())) { AccountKind::Role } else { AccountKind::User },
+            // Any account can be granted like a role; while it is not locked, somebody may still log in with it.
+            kind: match locked && roles.contains(&(user.clone(), host.clone())) {
+                true => AccountKind::Role,
+                false => AccountKind::User,
+            },
             user,
             host,
             plugin: text_or_empty(row, 2),
-            locked: Observed::Known(text_or_empty(row, 3) == "Y"),
+            locked: Observed::Known(locked),
             grants: Observed::Unknown("not read".to_owned()),
         }
     };
@@ -82,5 +101,20 @@ fn show_grants(account: &AccountFacts) -> String {
     match (account.kind, account.host.is_empty()) {
         (AccountKind::Role, true) => format!("SHOW GRANTS FOR {}", sql::ident(&account.user)),
         _ => format!("SHOW GRANTS FOR {}@{}", sql::ident(&account.user), sql::ident(&account.host)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host_name;
+
+    #[test]
+    fn a_host_name_is_told_from_addresses_and_patterns_of_them() {
+        assert!(["vm", "db.east.example.com", "%.example.com"].into_iter().all(is_host_name));
+        assert!(
+            !["%", "localhost", "", "127.0.0.1", "::1", "fe80::1", "10.0.%", "10.0.0.0/255.255.255.0"]
+                .into_iter()
+                .any(is_host_name)
+        );
     }
 }

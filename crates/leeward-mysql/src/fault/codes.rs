@@ -51,6 +51,8 @@ pub const RECORD_FILE_FULL: u16 = 1114;
 pub const HOST_NOT_PRIVILEGED: u16 = 1130;
 /// The host had too many failed connections.
 pub const HOST_BLOCKED: u16 = 1129;
+/// There is no such account to show or revoke grants of.
+pub const NO_SUCH_GRANT: u16 = 1141;
 /// A privilege on a table is missing.
 pub const TABLE_ACCESS_DENIED: u16 = 1142;
 /// A privilege on a column is missing.

@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
-use leeward_core::port::Control;
+use leeward_core::port::{Control, LeaseRecord};
 use leeward_core::readiness::SideState;
 use leeward_core::server::Observed;
 use leeward_mysql::endpoint::Endpoint;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -32,12 +33,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// The longest that one look may take, storing included.
 const LOOK_MAX: Duration = Duration::from_secs(60);
 
-/// Without a cycle for this long the source is asked whether it still answers. A cycle over an ocean takes under a
-/// second; the sooner a silence is noticed, the better is known what it cost.
-const QUIET: Duration = Duration::from_secs(3);
+/// Without a cycle for this much longer than cycles are apart, the source is asked whether it still answers. A cycle over
+/// an ocean takes under a second; the sooner a silence is noticed, the better is known what it cost.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How long a source that was asked is left alone: a long cycle is no reason to bother it.
+const KNOCK_EVERY: Duration = Duration::from_secs(3);
 
 /// How often the loop looks around, which costs nobody anything.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
 
 /// How long the end of a short run waits for a look under way.
 const FINISH_MAX: Duration = Duration::from_secs(15);
@@ -66,7 +70,8 @@ impl Witness {
     pub async fn start(settings: &Settings, lane: &str) -> Result<Witness, Failure> {
         let (stop, cycles) = (CancellationToken::new(), Arc::new(AtomicU64::new(0)));
         let eye = Eye::new(settings, lane).await?;
-        let task = tokio::spawn(eye.watch(cycles.clone(), stop.clone()));
+        let quiet = settings.cycle_interval + QUIET;
+        let task = tokio::spawn(eye.watch(quiet, cycles.clone(), stop.clone()));
         Ok(Witness { stop, cycles, task })
     }
 
@@ -111,12 +116,21 @@ pub async fn source_state(control: &mut dyn Control, lane: &str) -> Result<SideS
 /// # Errors
 /// Whatever keeps the control schema from being read.
 pub async fn silent_since(control: &mut dyn Control, lane: &str) -> Result<Option<NaiveDateTime>, Fault> {
-    let stored = control.facts(&silence_name(lane)).await?;
-    Ok(stored.filter(|(_, body)| body != ANSWERS).map(|(at, _)| at))
+    let Some((stored_at, body)) = control.facts(&silence_name(lane)).await? else { return Ok(None) };
+    // A document of another version is as good as none: the loss is then told from now on.
+    let silence: Option<Silence> = serde_json::from_str(&body).unwrap_or_default();
+    let waited = |silence: Silence| TimeDelta::try_milliseconds(i64::try_from(silence.waited_ms).ok()?);
+    Ok(silence.and_then(waited).and_then(|waited| stored_at.checked_sub_signed(waited)))
 }
 
-/// What is stored as the silence of a source that answers: no fault, in JSON.
-const ANSWERS: &str = "null";
+/// Why a source counts as silent; stored as null when it answers again.
+#[derive(Serialize, Deserialize)]
+struct Silence {
+    /// The fault, as it prints itself.
+    why: String,
+    /// How long an answer was waited for: it was silent from the beginning of that wait.
+    waited_ms: u64,
+}
 
 fn facts_name(lane: &str) -> String {
     format!("source:{lane}")
@@ -142,9 +156,9 @@ impl Eye {
         })
     }
 
-    async fn watch(self, cycles: Arc<AtomicU64>, stop: CancellationToken) {
-        let mut due = Instant::now();
-        let (mut seen_cycles, mut moved) = (0, Instant::now());
+    async fn watch(self, quiet: Duration, cycles: Arc<AtomicU64>, stop: CancellationToken) {
+        let (mut due, mut knock_due) = (Instant::now(), Instant::now() + quiet);
+        let mut seen_cycles = 0;
         while !stop.is_cancelled() {
             if Instant::now() >= due {
                 self.try_look().await;
@@ -152,11 +166,10 @@ impl Eye {
             }
             let now_cycles = cycles.load(Ordering::Relaxed);
             if now_cycles != seen_cycles {
-                (seen_cycles, moved) = (now_cycles, Instant::now());
-            } else if moved.elapsed() >= QUIET {
-                // Lasts until the next look; a source that answers takes no further part.
+                (seen_cycles, knock_due) = (now_cycles, Instant::now() + quiet);
+            } else if Instant::now() >= knock_due {
                 self.try_knock().await;
-                moved = Instant::now();
+                knock_due = Instant::now() + KNOCK_EVERY;
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -179,7 +192,7 @@ impl Eye {
     /// Looks at the source and stores what was seen, unless the lane is not there or is over.
     async fn look(&self) -> Result<(), Fault> {
         let mut control = wire::control(&self.target).await?;
-        let is_over = |lease: leeward_core::port::LeaseRecord| lease.promoted;
+        let is_over = |lease: LeaseRecord| lease.promoted;
         if !control.exists().await? || control.lease_holder(&self.lane).await?.is_some_and(is_over) {
             return Ok(());
         }
@@ -188,12 +201,9 @@ impl Eye {
         let planned: Vec<TableName> = plan.tables.iter().map(|planned| planned.name().clone()).collect();
         let at = control.now().await?;
         let look = sight::look(&self.source, Scope { at, schemas: &schemas, planned: &planned }).await?;
-        let doing = "print what was seen of the source";
-        let body = serde_json::to_string(&look.state)
-            .map_err(|error| Fault::new(FaultKind::Unexpected, doing).because(error))?;
-        control.store_facts(&facts_name(&self.lane), &body).await?;
+        self.store(control.as_mut(), &facts_name(&self.lane), &look.state).await?;
         if silent_since(control.as_mut(), &self.lane).await?.is_some() {
-            control.store_facts(&silence_name(&self.lane), ANSWERS).await?;
+            self.store(control.as_mut(), &silence_name(&self.lane), &None::<Silence>).await?;
         }
         self.keep_objects(control.as_mut(), &schemas, &look).await
     }
@@ -230,22 +240,30 @@ impl Eye {
 
     /// Asks whether the source answers, and writes down when it was first found silent.
     async fn try_knock(&self) {
+        let began = Instant::now();
         let Err(fault) = sight::knock(&self.source).await else { return };
         if !matches!(fault.kind, FaultKind::Unreachable | FaultKind::TimedOut | FaultKind::UnknownHost) {
             return;
         }
-        if let Err(untold) = self.store_silence(&fault).await {
+        let waited_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Err(untold) = self.store_silence(Silence { why: fault.to_string(), waited_ms }).await {
             tracing::debug!(%untold, "that the source is silent was not stored");
         }
     }
 
-    async fn store_silence(&self, fault: &Fault) -> Result<(), Fault> {
+    async fn store_silence(&self, silence: Silence) -> Result<(), Fault> {
         let mut control = wire::control(&self.target).await?;
         let applied_at = control.lane(&self.lane).await?.and_then(|record| record.applied_at);
         if silent_since(control.as_mut(), &self.lane).await? > applied_at {
             // It was silent before: the first time is the one that counts.
             return Ok(());
         }
-        control.store_facts(&silence_name(&self.lane), &serde_json::json!(fault.to_string()).to_string()).await
+        self.store(control.as_mut(), &silence_name(&self.lane), &Some(silence)).await
+    }
+
+    async fn store(&self, control: &mut dyn Control, name: &str, document: &impl Serialize) -> Result<(), Fault> {
+        let unprintable = |error| Fault::new(FaultKind::Unexpected, "print what was seen").because(error);
+        let body = serde_json::to_string(document).map_err(unprintable)?;
+        control.store_facts(name, &body).await
     }
 }
