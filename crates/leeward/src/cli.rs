@@ -44,7 +44,8 @@ Examples:
   leeward doctor --databases shop,billing
   leeward doctor --output json | jq '.findings[] | select(.status == \"fail\")'
 
-Exit code 2 when a check fails, 1 when one could not be made.";
+Exit code 2 when a check fails, or one that is needed could not be made; a server that does not answer
+is such a check.";
 
 const PLAN_HELP: &str = "\
 Looks at the source and says for every table its class, its strategy and why. Writes nothing but

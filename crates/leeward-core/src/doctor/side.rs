@@ -36,7 +36,7 @@ pub(super) fn tls(facts: &DoctorFacts, side: Side) -> Answer {
         Some(cipher) => format!("TLS mode {}, {cipher}", tls.mode),
         None => format!("TLS mode {}, in clear text", tls.mode),
     };
-    let remedy = format!("use --{side}-tls verify-identity with --{side}-tls-ca FILE (on RDS: AWS's global bundle)");
+    let remedy = format!("use --{side}-tls verify-identity with --{side}-ca-file FILE (on RDS: AWS's global bundle)");
     Ok(match (tls.route, tls.mode.as_str(), &tls.cipher) {
         (Route::Loopback, ..) => Said::ok(format!("{how}; the connection does not leave this machine")),
         (Route::Network, "verify-identity", Some(_)) => Said::ok(how),
@@ -151,10 +151,20 @@ fn on(side: Side, statement: &str) -> String {
     format!("on the {side}: {statement}")
 }
 
+/// Returns whether a side is a replica. Of the privileges that show it, PROCESS is the one that RDS's master user can
+/// grant on every version (`rds.md` §1.1).
+fn is_replica(facts: &SideFacts, side: Side) -> Result<bool, Unseen> {
+    let process = Need::required(&["PROCESS"], Scope::Global, "to see whether the server applies a replication stream");
+    seen(&facts.server.is_replica, &format!("whether the {side} is a replica")).copied().map_err(|unseen| {
+        let lacking = facts.grants.known().filter(|grants| !grants.missing(std::slice::from_ref(&process)).is_empty());
+        let statement = |grants: &Grants| on(side, &process.grant_statement(&facts.account, grants.schema_names()));
+        Unseen { remedy: lacking.map(statement), ..unseen }
+    })
+}
+
 /// A replica's NOW() is the past of rows that it has yet to receive, so that no mark can be proved there.
 pub(super) fn source_replica(facts: &DoctorFacts) -> Answer {
-    let side = facts.side(Side::Source)?;
-    Ok(match seen(&side.server.is_replica, "whether the source is a replica")? {
+    Ok(match is_replica(facts.side(Side::Source)?, Side::Source)? {
         false => Said::ok("it applies no replication stream"),
         true => Said::warn(
             "the source applies a replication stream: marks cannot be proved there and an overlap window is used",
@@ -165,8 +175,7 @@ pub(super) fn source_replica(facts: &DoctorFacts) -> Answer {
 
 /// Two writers on one copy contradict each other.
 pub(super) fn target_replica(facts: &DoctorFacts) -> Answer {
-    let side = facts.side(Side::Target)?;
-    Ok(match (seen(&side.server.is_replica, "whether the target is a replica")?, facts.purpose) {
+    Ok(match (is_replica(facts.side(Side::Target)?, Side::Target)?, facts.purpose) {
         (false, _) => Said::ok("it applies no replication stream"),
         (true, TargetUse::Verify) => Said::ok("it applies a replication stream; it is only compared"),
         (true, TargetUse::Keep) => Said::fail(

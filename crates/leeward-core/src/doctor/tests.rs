@@ -246,6 +246,16 @@ fn each_side_is_looked_at() {
         ),
         (
             "replica-target",
+            "nobody knows, for want of a privilege",
+            |facts| {
+                target(facts).server.is_replica = Observed::Unknown("1227".into());
+                target(facts).grants = grants(&["GRANT ALL PRIVILEGES ON `shop`.* TO `leeward`@`%`"]);
+            },
+            Unknown,
+            "on the target: GRANT PROCESS ON *.* TO `leeward`@`%`;",
+        ),
+        (
+            "replica-target",
             "it is one and is compared",
             |facts| {
                 target(facts).server.is_replica = Observed::Known(true);
@@ -443,7 +453,7 @@ fn a_side_that_is_not_reached_hides_nothing_else() {
         (FaultKind::Unreachable, "security group"),
         (FaultKind::TimedOut, "packets vanish"),
         (FaultKind::AccessDenied, "LEEWARD_SOURCE_PASSWORD"),
-        (FaultKind::Tls, "--source-tls-ca"),
+        (FaultKind::Tls, "--source-ca-file"),
         (FaultKind::UnknownDatabase("shop".to_owned()), "database shop"),
     ];
     for (kind, word) in cases {

@@ -195,7 +195,7 @@ async fn read_ca_file(path: &Path, side: Side) -> Result<Vec<u8>, Cause> {
     let shown = path.display();
     let bytes = tokio::fs::read(path)
         .await
-        .map_err(|error| Cause(format!("read the CA file {shown}: {error}; give its path with --{side}-tls-ca")))?;
+        .map_err(|error| Cause(format!("read the CA file {shown}: {error}; give its path with --{side}-ca-file")))?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         certificate.map_err(|error| Cause(format!("read the CA file {shown}: it is damaged ({error})")))?;
