@@ -1,0 +1,109 @@
+//! One writer at a time: two processes on one lane, killed and frozen ones, and how soon another takes over.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use leeward_testkit::each_kind;
+use leeward_testkit::servers::Kind;
+use rustix::process::Signal;
+
+use crate::support::{Stage, eventually};
+
+async fn prepared(kind: Kind, name: &str) -> Result<Stage> {
+    let stage = Stage::shared(kind, name).await?;
+    stage
+        .on_source(
+            "CREATE TABLE t (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT NOT NULL,
+               updated_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6),
+               KEY updated (updated_at));
+             INSERT INTO t (n) VALUES (1), (2), (3);",
+        )
+        .await?;
+    stage.seed().await?;
+    Ok(stage)
+}
+
+each_kind! {
+    /// Of two processes one works and one waits; when the first is killed, the second takes over after the lease's life.
+    async fn of_two_syncs_one_waits_and_takes_over_when_the_other_is_killed(kind: Kind) -> Result<()> {
+        let stage = prepared(kind, "two_syncs").await?;
+        let mut first = stage.start_sync()?;
+        first.says("lease taken").await?;
+        let mut second = stage.start_sync()?;
+        second.says("another Leeward holds the lease").await?;
+        stage.on_source("INSERT INTO t (n) VALUES (4);").await?;
+        stage.caught_up().await?;
+        assert!(!second.stderr().contains("lease taken"), "two processes work on one lane");
+        first.kill().await?;
+        stage.on_source("UPDATE t SET n = 40 WHERE n = 4;").await?;
+        second.says("lease taken").await?;
+        stage.caught_up().await?;
+        second.stop().await?.exits(0);
+        stage.assert_equal().await
+    }
+
+    /// A process that is stopped politely gives the lease back, and the one that waits need not wait for its life.
+    async fn a_stopped_sync_hands_the_lease_over_at_once(kind: Kind) -> Result<()> {
+        let stage = prepared(kind, "hand_over").await?;
+        let arguments = ["sync", "--cycle-interval", "250ms", "--lease-ttl", "600s"];
+        let mut first = stage.leeward(&arguments).start()?;
+        first.says("lease taken").await?;
+        let mut second = stage.leeward(&arguments).start()?;
+        second.says("another Leeward holds the lease").await?;
+        let asked = Instant::now();
+        first.stop().await?.exits(0);
+        assert!(asked.elapsed() < Duration::from_secs(15), "stopped after {} ms", asked.elapsed().as_millis());
+        second.says("lease taken").await?;
+        // One that still waits for the lease stops as well.
+        let mut third = stage.leeward(&arguments).start()?;
+        third.says("another Leeward holds the lease").await?;
+        third.stop().await?.exits(0);
+        stage.caught_up().await?;
+        second.stop().await?.exits(0);
+        let status = stage.status().await?;
+        assert_eq!(status["worker"]["state"], "none", "{status:#}");
+        stage.assert_equal().await
+    }
+
+    /// A frozen process loses the lease to another. When it wakes up it writes nothing and ends.
+    async fn a_frozen_sync_loses_the_lease_and_writes_nothing_when_it_wakes(kind: Kind) -> Result<()> {
+        let stage = prepared(kind, "frozen").await?;
+        let mut first = stage.start_sync()?;
+        stage.caught_up().await?;
+        let mut second = stage.start_sync()?;
+        second.says("another Leeward holds the lease").await?;
+        first.signal(Signal::STOP)?;
+        stage.on_source("INSERT INTO t (n) VALUES (4);").await?;
+        second.says("lease taken").await?;
+        stage.caught_up().await?;
+        first.signal(Signal::CONT)?;
+        eventually("the process that lost the lease has ended", async || Ok((!first.is_running()?).then_some(()))).await?;
+        first.ended().await?.exits(1).says(&["lease"]);
+        stage.on_source("UPDATE t SET n = n + 1;").await?;
+        stage.caught_up().await?;
+        second.stop().await?.exits(0);
+        stage.assert_equal().await
+    }
+
+    /// Killed again and again in the middle of its work, a lane ends equal, and at no restart is a row doubled.
+    async fn a_sync_killed_again_and_again_ends_equal(kind: Kind) -> Result<()> {
+        let stage = prepared(kind, "sync_kill").await?;
+        stage.on_source("CREATE TABLE log (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT NOT NULL);").await?;
+        for round in 0..3 {
+            let mut sync = stage.start_sync()?;
+            sync.says("lease taken").await?;
+            let rows: Vec<String> = (0..500).map(|n| format!("({n})")).collect();
+            stage.on_source(&format!("INSERT INTO t (n) VALUES {};", rows.join(","))).await?;
+            stage.on_source(&format!("UPDATE t SET n = n + 1 WHERE id % 5 = {round};")).await?;
+            if round > 0 {
+                sync.says("lane moved on").await?;
+            }
+            sync.kill().await?;
+        }
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        sync.stop().await?.exits(0);
+        stage.on_source("DROP TABLE log;").await?;
+        stage.assert_equal().await
+    }
+}

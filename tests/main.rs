@@ -1,0 +1,17 @@
+//! Black-box tests: the real binary against real servers, MariaDB and MySQL, judged by a comparison that shares nothing
+//! with Leeward. Every test works in databases and a lane of its own; a test that kills a server starts one for itself.
+//!
+//! No test reaches into Leeward's crates: what cannot be seen from outside is tested beside the code.
+
+mod support;
+
+mod ddl;
+mod disk;
+mod end_to_end;
+mod faults;
+mod keys;
+mod lease;
+mod marks;
+mod seed;
+mod sync;
+mod verify;

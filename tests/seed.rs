@@ -1,0 +1,144 @@
+//! The first copy: killed, stopped, refused, adopted, and run while the source is being written.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use leeward_testkit::each_kind;
+use leeward_testkit::proxy::Link;
+
+use crate::support::{ROW_VALUE, Running, Stage, eventually};
+
+/// Rows of the wide table, and the chunk size that cuts them into fifty.
+const WIDE_ROWS: u32 = 10_000;
+const SMALL_CHUNKS: &str = "[seed]\nchunk_rows = 200\nparallel = 2\n";
+
+/// A graceful stop must be over well within the 100 s that a container is given; ours is asked to be quick.
+const STOP_MAX: Duration = Duration::from_secs(15);
+
+fn wide_tables() -> String {
+    format!(
+        "CREATE TABLE kind (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL);
+         INSERT INTO kind VALUES (1, 'one'), (2, 'two'), (3, 'three');
+         CREATE TABLE wide (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, kind_id INT NOT NULL, note VARCHAR(300) NOT NULL,
+           updated_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6),
+           KEY updated (updated_at), KEY noted (note(20)),
+           CONSTRAINT wide_kind FOREIGN KEY (kind_id) REFERENCES kind (id));
+         /*!80000 SET SESSION cte_max_recursion_depth = 100000 */;
+         /*M!100000 SET SESSION max_recursive_iterations = 100000 */;
+         INSERT INTO wide (kind_id, note) WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n
+           WHERE i < {WIDE_ROWS}) SELECT i % 3 + 1, CONCAT('{ROW_VALUE}', REPEAT('x', 200), i) FROM n;
+         CREATE TABLE keyless (a INT NULL, b VARCHAR(60) NULL);
+         INSERT INTO keyless VALUES (1, '{ROW_VALUE}'), (1, '{ROW_VALUE}'), (NULL, NULL);"
+    )
+}
+
+fn start_seed(stage: &Stage) -> Result<Running> {
+    stage.leeward(&["seed", "--lease-ttl", "5s"]).start()
+}
+
+async fn chunks_done(stage: &Stage) -> Result<u64> {
+    let there = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA='leeward' AND TABLE_NAME='fact'";
+    if stage.target_value::<u64>(there).await? == 0 {
+        return Ok(0);
+    }
+    stage.target_value(&format!("SELECT COUNT(*) FROM leeward.chunk WHERE lane='{}' AND done=1", stage.database)).await
+}
+
+/// Waits until a running seed has copied so many chunks.
+async fn copied(stage: &Stage, chunks: u64) -> Result<()> {
+    eventually(&format!("{chunks} chunks are copied"), async || Ok((chunks_done(stage).await? >= chunks).then_some(())))
+        .await
+}
+
+each_kind! {
+    /// Killed while it creates tables, while it copies, while it builds indexes and while it compares; each run goes on
+    /// where the last one was. Rows are written and deleted in between.
+    async fn a_seed_killed_at_many_moments_ends_equal(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "seed_kill").await?;
+        stage.policy(SMALL_CHUNKS)?;
+        stage.on_source(&wide_tables()).await?;
+        let _proxy = stage.source_through(Link::with_round_trip(Duration::from_millis(20))).await?;
+        let mut seed = start_seed(&stage)?;
+        seed.says("copying rows").await?;
+        seed.kill().await?;
+        let seed = start_seed(&stage)?;
+        copied(&stage, 5).await?;
+        seed.kill().await?;
+        let before = chunks_done(&stage).await?;
+        stage.on_source("DELETE FROM wide WHERE id % 7 = 0; UPDATE wide SET note = 'changed' WHERE id % 11 = 0;").await?;
+        let mut seed = start_seed(&stage)?;
+        seed.says("building secondary indexes").await?;
+        seed.kill().await?;
+        assert!(chunks_done(&stage).await? > before);
+        stage.on_source("INSERT INTO wide (kind_id, note) VALUES (1, 'late'); DELETE FROM keyless LIMIT 1;").await?;
+        let mut seed = start_seed(&stage)?;
+        seed.says("comparing every row").await?;
+        seed.kill().await?;
+        stage.on_source("UPDATE wide SET id = 900000 WHERE id = 5;").await?;
+        let ran = start_seed(&stage)?.ended().await?.exits(0);
+        assert!(!ran.stderr.contains("copy seed_kill.wide: about"), "chunks were copied again:\n{}", ran.stderr);
+        stage.assert_equal().await?;
+        stage.run(&["verify"]).await?.exits(0);
+        Ok(())
+    }
+
+    /// SIGTERM ends a seed at once with 0; the next run needs not wait for a lease and copies nothing twice.
+    async fn a_seed_stopped_by_a_signal_goes_on_at_once(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "seed_stop").await?;
+        stage.policy(SMALL_CHUNKS)?;
+        stage.on_source(&wide_tables()).await?;
+        let proxy = stage.source_through(Link::with_round_trip(Duration::from_millis(40))).await?;
+        // A lease that would hold its successor up for longer than the test may last.
+        let seed = stage.leeward(&["seed", "--lease-ttl", "600s"]).start()?;
+        copied(&stage, 3).await?;
+        let asked = Instant::now();
+        seed.stop().await?.exits(0);
+        assert!(asked.elapsed() < STOP_MAX, "stopped after {} ms", asked.elapsed().as_millis());
+        let status = stage.run(&["status", "--output", "json"]).await?.json()?;
+        assert_eq!(status["lane"]["state"], "seeding", "{status:#}");
+        // sync must not take up a half-seeded lane.
+        stage.run(&["sync", "--once"]).await?.exits(3).says(&["leeward seed"]);
+        proxy.set_delay(Duration::ZERO);
+        stage.run(&["seed"]).await?.exits(0);
+        stage.assert_equal().await
+    }
+
+    /// A target that holds tables of somebody else's is refused with 3 and left as it is; with `--adopt` its rows are
+    /// compared and repaired.
+    async fn a_filled_target_is_refused_untouched_and_repaired_when_adopted(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "adopt").await?;
+        let table = "CREATE TABLE held (id INT NOT NULL PRIMARY KEY, note VARCHAR(60) NOT NULL,
+             updated_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6),
+             KEY updated (updated_at));";
+        let row = |id: u32, note: &str| format!("INSERT INTO held VALUES ({id}, '{note}', '2020-01-01 00:00:00');");
+        stage.on_source(&format!("{table} {} {}", row(1, "same"), row(2, ROW_VALUE))).await?;
+        stage.on_source("CREATE TABLE absent (id INT NOT NULL PRIMARY KEY); INSERT INTO absent VALUES (1);").await?;
+        stage.target().exec_script("CREATE DATABASE adopt CHARACTER SET utf8mb4;").await?;
+        stage.on_target(&format!("{table} {} {}", row(1, "same"), row(2, "stale"))).await?;
+        stage.on_target(&row(3, "extra")).await?;
+        stage.run(&["seed"]).await?.exits(3).says(&["adopt.held", "--adopt"]);
+        let tables = "SELECT GROUP_CONCAT(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA='adopt'";
+        assert_eq!(stage.target_value::<String>(tables).await?, "held");
+        assert_eq!(stage.target_value::<u64>("SELECT COUNT(*) FROM adopt.held").await?, 3);
+        assert_eq!(stage.status().await?["lane"]["state"], "absent");
+        stage.run(&["seed", "--adopt"]).await?.exits(0);
+        stage.assert_equal().await?;
+        stage.sync_once().await?;
+        stage.assert_equal().await
+    }
+
+    /// A plan that was made before a change of definition is refused and names the table and the change.
+    async fn a_stale_plan_is_refused_with_the_table_that_changed(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "stale_plan").await?;
+        stage.on_source("CREATE TABLE one (id INT NOT NULL PRIMARY KEY); CREATE TABLE two (id INT NOT NULL PRIMARY KEY);").await?;
+        stage.run(&["plan", "--out", "plan.json"]).await?.exits(0);
+        stage.on_source("ALTER TABLE one ADD COLUMN more INT NULL; DROP TABLE two;").await?;
+        stage
+            .run(&["seed", "--plan", "plan.json"])
+            .await?
+            .exits(3)
+            .says(&["stale", "stale_plan.one", "stale_plan.two", "leeward plan"]);
+        assert_eq!(stage.status().await?["lane"]["state"], "absent");
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! What the black-box tests stand on: a stage with two servers, the binary as a process, and waits that end with an
+//! event.
+
+mod leeward;
+mod stage;
+mod wait;
+
+pub use leeward::{Leeward, Ran, Running};
+pub use stage::{Stage, query};
+pub use wait::eventually;
+
+/// Password of every account that the binary logs in with; no output may ever hold it.
+pub const PASSWORD: &str = "Quay-7f3a-never-shown";
+
+/// Stands in rows of the tests wherever a value is no key; no output may ever hold it.
+pub const ROW_VALUE: &str = "row-value-never-shown";
