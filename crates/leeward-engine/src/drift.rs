@@ -54,10 +54,26 @@ pub async fn look(lane: &mut Lane, looks: &mut Looks) -> Result<Drift, Fault> {
                     drift.changed = true;
                 }
             }
+            // A fault in mid-cycle takes a table out without knowing what would help, and a definition can change again.
+            TableState::Quarantined { cause, remedy, .. } if returns(*cause) && there != here => {
+                let stored = remedy.clone();
+                let (cause, reason, remedy) = explain(&name, there, here, looks).await?;
+                if remedy != stored {
+                    drift.events.push(lane.quarantine(at, cause, &reason, &remedy));
+                    drift.changed = true;
+                }
+            }
             _ => {}
         }
     }
     Ok(drift)
+}
+
+/// Returns what to tell of a table that the plan does not know. It is neither copied nor forgotten silently.
+pub fn new_table(name: &TableName) -> Event {
+    let text =
+        format!("{name} is new on the source and is not copied; run `leeward plan` and `leeward seed` to take it in");
+    Event { kind: "drift".into(), table: Some(name.clone()), text }
 }
 
 fn find<'a>(prints: &'a [(TableName, String)], name: &TableName) -> Option<&'a str> {
@@ -103,9 +119,12 @@ async fn explain(
         (Some(_), true) => format!("the definition of {name} was changed on both sides since the plan"),
         (Some(_), false) => format!("the definition of {name} differs between source and target"),
     };
-    let remedy = match statements.is_empty() {
-        true => "both sides agree; it returns by itself".to_owned(),
-        false => format!("run on the target: {}", statements.join("; ")),
+    let remedy = match (statements.is_empty(), there == here) {
+        (true, true) => "both sides agree; it returns by itself".to_owned(),
+        (true, false) => {
+            format!("compare SHOW CREATE TABLE {name} of both sides, and make the target's like the source's")
+        }
+        (false, _) => format!("run on the target: {}", statements.join("; ")),
     };
     Ok((QuarantineCause::DefinitionDrift, reason, remedy))
 }

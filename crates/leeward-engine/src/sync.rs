@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::lane::LaneState;
-use leeward_core::name::Side;
+use leeward_core::name::{Side, TableName};
 use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -73,8 +73,15 @@ pub async fn run(
         let lane = load(control.as_mut(), &options.lane).await?;
         let settings = &lane.plan.settings.scrub;
         let pace = ScrubPace::budget(settings.chunk_rows, settings.source_share, options.interval);
-        let mut service =
-            Service { servers: servers.as_ref(), lease: &lease, lane, pace, connected: None, trouble: None };
+        let mut service = Service {
+            servers: servers.as_ref(),
+            lease: &lease,
+            lane,
+            pace,
+            connected: None,
+            trouble: None,
+            unplanned: Vec::new(),
+        };
         service.run(options, watch, (stop, heartbeat.lost())).await
     }
     .await;
@@ -168,6 +175,8 @@ struct Service<'a> {
     pace: ScrubPace,
     connected: Option<Connected>,
     trouble: Option<Trouble>,
+    /// Tables of the source that the plan does not know and that have been told of.
+    unplanned: Vec<TableName>,
 }
 
 impl Service<'_> {
@@ -214,13 +223,18 @@ impl Service<'_> {
         if connected.looked.is_none_or(|looked| looked.elapsed() >= DRIFT_EVERY) {
             let drift = drift::look(&mut self.lane, &mut connected.looks).await?;
             connected.looked = Some(Instant::now());
-            if drift.changed {
+            let mut events = drift.events;
+            events.extend(drift.unplanned.iter().filter(|name| !self.unplanned.contains(name)).map(drift::new_table));
+            self.unplanned = drift.unplanned;
+            if !events.is_empty() {
                 let mut control = self.servers.control().await?;
-                control.store_plan(&self.lane.plan).await?;
+                if drift.changed {
+                    control.store_plan(&self.lane.plan).await?;
+                }
                 let tables: Vec<_> = self.lane.tables.iter().map(|table| &table.record).collect();
-                control.record(self.lease, &self.lane.record, &tables, &drift.events).await?;
+                control.record(self.lease, &self.lane.record, &tables, &events).await?;
             }
-            drift.events.iter().for_each(|event| warn!(kind = event.kind, "{}", event.text));
+            events.iter().for_each(|event| warn!(kind = event.kind, "{}", event.text));
         }
         let mut hands = Hands {
             source: connected.source.as_mut(),
@@ -229,7 +243,12 @@ impl Service<'_> {
             pace: &mut self.pace,
             braking: Braking::On,
         };
-        cycle::run(&mut self.lane, &mut hands).await
+        let report = cycle::run(&mut self.lane, &mut hands).await?;
+        if report.events.iter().any(|event| event.kind == "quarantine") {
+            // The fault that a cycle met does not say which ALTER would help; the next look does.
+            connected.looked = None;
+        }
+        Ok(report)
     }
 
     async fn handle(&mut self, fault: Fault, options: &SyncOptions, stop: &CancellationToken) -> Result<(), Fault> {
