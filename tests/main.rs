@@ -12,6 +12,7 @@ mod faults;
 mod keys;
 mod lease;
 mod marks;
+mod readiness;
 mod seed;
 mod sync;
 mod verify;
