@@ -3,9 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use leeward_core::doctor::{Route, SideFacts, SideSeen};
 use leeward_core::name::TableName;
+use leeward_core::port::{Control, Event};
 use leeward_core::readiness::{AccountKind, Dated};
 use leeward_core::server::Observed;
-use leeward_core::survey::ObjectKind;
+use leeward_core::survey::{ObjectFacts, ObjectKind};
+use leeward_mysql::control::MySqlControl;
 use leeward_mysql::endpoint::Endpoint;
 use leeward_mysql::facts::{Scope, look, preflight};
 use leeward_testkit::servers::pair;
@@ -113,6 +115,44 @@ leeward_testkit::each_kind! {
         ensure!(value(&state.tables)?.len() == 2, "what can be read is");
         let facts = reached(&few, &["facts_few"]).await?;
         ensure!(facts.data_bytes.known().is_some() && facts.grants.known().is_some());
+        Ok(())
+    }
+
+    async fn what_is_kept_of_one_lane_leaves_other_lanes_alone(kind: Kind) -> Result<()> {
+        let (_, target) = ends(kind).await?;
+        let mut control = MySqlControl::connect(&target).await?;
+        control.migrate().await?;
+        let view = |schema: &str, ddl: &str| ObjectFacts {
+            kind: ObjectKind::View,
+            name: TableName::new(schema, "v"),
+            definer: String::new(),
+            on_table: None,
+            ddl: Observed::Known(ddl.to_owned()),
+            sql_mode: String::new(),
+            status: String::new(),
+        };
+        let (one, other) = (["kept_one".to_owned()], ["kept_other".to_owned()]);
+        control.store_objects(&one, &[view("kept_one", "1")]).await?;
+        control.store_objects(&other, &[view("kept_other", "1")]).await?;
+        control.store_objects(&one, &[view("kept_one", "2")]).await?;
+        control.store_objects(&[], &[]).await?;
+        let mut kept = control.objects().await?;
+        kept.retain(|object| object.name.schema.starts_with("kept_"));
+        ensure!(kept == [view("kept_one", "2"), view("kept_other", "1")], "{kept:?}");
+
+        // A lane's name alone may fill the column in which facts are named.
+        let (long, longer) = (format!("source:{}", "a".repeat(64)), format!("source:{}b", "a".repeat(63)));
+        control.store_facts(&long, "1").await?;
+        control.store_facts(&longer, "2").await?;
+        let body = |stored: Option<(chrono::NaiveDateTime, String)>| stored.map(|(_, body)| body);
+        ensure!(body(control.facts(&long).await?).as_deref() == Some("1"));
+        ensure!(body(control.facts(&longer).await?).as_deref() == Some("2"));
+
+        let event = Event { kind: "object_drift".to_owned(), table: None, text: "it's new".to_owned() };
+        control.add_events("facts", std::slice::from_ref(&event)).await?;
+        control.add_events("facts", &[]).await?;
+        let told: Vec<Event> = control.events("facts", 9).await?.into_iter().map(|(_, event)| event).collect();
+        ensure!(told == [event], "{told:?}");
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use leeward_core::port::Shapes;
 use leeward_mysql::endpoint::Endpoint;
+use leeward_mysql::facts::{Scope, look};
 use leeward_mysql::session::Session;
 use leeward_mysql::shape::ServerShapes;
 use leeward_mysql::survey::survey;
@@ -57,6 +58,15 @@ leeward_testkit::each_kind! {
         ensure!(shapes.table_ddl(&names).await?.len() == TABLES);
         let trips = proxy.counters().round_trips - before;
         ensure!(trips <= 4, "{trips} round trips for {TABLES} definitions");
+
+        let before = proxy.counters().round_trips;
+        let started = Instant::now();
+        let scope = Scope { at: seen.at, schemas: &schemas, planned: &names };
+        let looked = look(&slow, scope).await?;
+        let (trips, took) = (proxy.counters().round_trips - before, started.elapsed());
+        println!("{kind}: look for readiness at {TABLES} tables: {trips} round trips, {took:?}");
+        ensure!(looked.state.ddl.known().is_some_and(|ddl| ddl.value.len() == TABLES), "{:?}", looked.state.ddl);
+        ensure!(trips <= 26, "{trips} round trips, log-in included");
         Ok(())
     }
 }
