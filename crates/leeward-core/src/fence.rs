@@ -23,7 +23,8 @@ pub struct Observation {
     pub server: String,
     /// Source clock after the threads were read.
     pub now: NaiveDateTime,
-    /// Highest visible AUTO_INCREMENT id of each probed table, read with `now`; `None` for an empty table.
+    /// Highest visible AUTO_INCREMENT id of each probed table, read after `now` and 0 for an empty table; `None` where it
+    /// could not be read, which settles nothing.
     pub heads: Vec<Option<u64>>,
     /// Every other thread of interest, by id; Leeward's own connections are left out by the observer.
     pub threads: BTreeMap<u64, Thread>,

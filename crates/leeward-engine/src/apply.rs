@@ -119,8 +119,11 @@ impl TakePart for Applying<'_> {
             CutPart::Opened { at } => self.at = Some(at),
             CutPart::Rows { delta, rows } => self.rows(delta, rows).await?,
             CutPart::Complete { delta, rows } => self.outcomes[delta].complete = Some(rows),
+            // Locked away for the moment: neither read nor at fault, so not at this cut.
+            CutPart::Failed { fault, .. } if fault.kind == FaultKind::Conflict => {}
             CutPart::Failed { delta, fault } => self.outcomes[delta].failed = Some(fault),
             CutPart::BorderAt { border, upto } => self.borders[border] = BorderOutcome::At(upto),
+            CutPart::BorderFailed { fault, .. } if fault.kind == FaultKind::Conflict => {}
             CutPart::BorderFailed { border, fault } => self.borders[border] = BorderOutcome::Failed(fault),
         }
         Ok(())

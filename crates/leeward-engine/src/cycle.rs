@@ -28,6 +28,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(120);
 /// Looks in a row that were not fresh before a person is told: half a minute at the default interval.
 const STALE_LOOKS_TOLD: u64 = 60;
 
+/// How long a live lane waits for a locked table. Shorter than the tightest RPO in use; LOCK TABLES for a backup or a
+/// quick ALTER is over by then.
+const LOCKED_PATIENCE: Duration = Duration::from_secs(15);
+
 /// What a cycle works with.
 pub struct Hands<'a> {
     /// The source.
@@ -98,6 +102,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let Applying { mut outcomes, borders, owed, at, .. } = applying;
     let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
 
+    wait_for_locked(lane, &delta_tables, &outcomes)?;
     for &table in &delta_tables {
         let keys: Vec<_> = owed.iter().filter(|(of, _)| *of == table).map(|(_, key)| key.clone()).collect();
         // Without a savepoint of its own this table's rows can no longer be undone alone, so a fault ends the cycle.
@@ -160,6 +165,19 @@ impl CycleReport {
 fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
     let repaired = compared.iter().filter(|one| one.repaired > 0 && one.stop.is_none());
     repaired.map(|one| (lane.tables[one.table].planned.name().clone(), one.repaired)).collect()
+}
+
+/// Gives a live lane's cycle up while a table is locked away, so that the target stays at a cut of all tables; after
+/// [`LOCKED_PATIENCE`] the others go on without it, and the lane counts as catching up.
+fn wait_for_locked(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome]) -> Result<(), Fault> {
+    let locked = |outcome: &DeltaOutcome| outcome.complete.is_none() && outcome.failed.is_none();
+    let Some(delta) = outcomes.iter().position(locked) else { return Ok(()) };
+    let patient = lane.committed.is_some_and(|committed| committed.elapsed() < LOCKED_PATIENCE);
+    if lane.record.state != LaneState::Live || !patient {
+        return Ok(());
+    }
+    let name = lane.tables[delta_tables[delta]].planned.name();
+    Err(Fault::new(FaultKind::Conflict, format!("wait for {name}, which is locked")).on(Side::Source))
 }
 
 /// Looks at the source's threads, if it is time, and returns its clock. A look that was not fresh proves nothing and moves
@@ -361,6 +379,7 @@ fn elapsed(began: Instant) -> TimeDelta {
 /// Takes over what has been committed.
 fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>) {
     lane.record = record;
+    lane.committed = Some(Instant::now());
     for (table, next) in lane.tables.iter_mut().zip(next) {
         table.record = next.record;
         if let Some(window) = next.window {

@@ -28,6 +28,8 @@ pub struct Lane {
     pub fence: Fence,
     /// Whether this process has seen a barrier retired, so that every mark stored before is proved as well.
     pub fence_proved: bool,
+    /// When this process last committed a cycle.
+    pub committed: Option<Instant>,
     /// Looks at the source's threads in a row that proved nothing, because they were not fresh.
     pub stale_looks: u64,
     /// Clocks and heads seen while no proof is to be had, oldest first.
@@ -87,6 +89,7 @@ impl Lane {
             tables,
             fence,
             fence_proved: false,
+            committed: None,
             stale_looks: 0,
             unproved: VecDeque::new(),
             looked: None,
@@ -119,7 +122,7 @@ impl Lane {
             }
         }
         for (&at, head) in probes.iter().zip(heads) {
-            let candidate = Mark::Id { settled: head.unwrap_or(0) };
+            let candidate = head.map_or(Mark::None, |settled| Mark::Id { settled });
             self.tables[at].proved = self.tables[at].proved.advanced_to(candidate);
         }
     }

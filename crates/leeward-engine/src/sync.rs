@@ -252,7 +252,10 @@ impl Service<'_> {
     }
 
     async fn handle(&mut self, fault: Fault, options: &SyncOptions, stop: &CancellationToken) -> Result<(), Fault> {
-        self.connected = None;
+        // A conflict leaves the connections whole, and with them what the fence has seen.
+        if fault.kind != FaultKind::Conflict {
+            self.connected = None;
+        }
         if fault.kind == FaultKind::OutcomeUnknown && self.was_committed().await {
             return Ok(());
         }

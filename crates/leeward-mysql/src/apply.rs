@@ -68,11 +68,13 @@ impl Target for MySqlTarget {
 
 /// Opens a transaction and looks whether the lease is ours, without holding it: a process that is stopped in the middle
 /// must not keep another from taking over. What counts is [`prove`]. Returns the target's clock.
+/// START TRANSACTION alone would commit what a cycle that failed has left open.
 pub async fn begin(session: &mut Session, lease: &Lease) -> Result<NaiveDateTime, Fault> {
     const DOING: &str = "open the apply transaction";
     let lane = sql::literal(&lease.lane);
-    let query =
-        format!("START TRANSACTION;SELECT epoch,promoted,UTC_TIMESTAMP(6) FROM leeward.lease WHERE lane={lane}");
+    let query = format!(
+        "ROLLBACK;START TRANSACTION;SELECT epoch,promoted,UTC_TIMESTAMP(6) FROM leeward.lease WHERE lane={lane}"
+    );
     let sets = session.sets(DOING, &query).await?;
     let row = sets.iter().find_map(|rows| rows.first());
     check(session, row, lease, DOING).await?;

@@ -27,6 +27,10 @@ pub const BATCH_BYTES: usize = 256 * 1024;
 /// Keys in one fetch by key; keeps the statement below 64 KiB for usual keys and the optimizer's range memory small.
 const KEYS_PER_FETCH: usize = 500;
 
+/// How long a look or a cut waits for a table that is locked away: the shortest that servers offer. The table is left
+/// to the next cycle; the others must not wait with it.
+const LOCKED_TABLE_WAIT_S: u32 = 1;
+
 /// The two source connections of a running lane. Made anew when one of them breaks.
 pub struct MySqlSource {
     watch: Session,
@@ -38,7 +42,11 @@ impl MySqlSource {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlSource, Fault> {
         let (watch, cut) = tokio::join!(Session::open(endpoint, "fence"), Session::open(endpoint, "cut"));
-        let (mut watch, cut) = (watch?, cut?);
+        let (mut watch, mut cut) = (watch?, cut?);
+        let hurry = format!("SET SESSION lock_wait_timeout={LOCKED_TABLE_WAIT_S}");
+        let doing = "set the wait for locked tables";
+        let (one, other) = tokio::join!(watch.run(doing, &hurry), cut.run(doing, &hurry));
+        one.and(other)?;
         let processes = ProcessList::probe(&mut watch).await?;
         Ok(MySqlSource { watch, cut, processes })
     }
@@ -280,11 +288,13 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Returns the fault with its table if the table alone is to be quarantined for it, else gives it back as an error.
+/// Returns the fault with its table if it concerns the table alone (it is to be quarantined, or is locked away just now),
+/// else gives it back as an error.
 fn of_table_alone(fault: Fault, table: &TableName) -> Result<Fault, Fault> {
     let fault = fault.of(table);
     match fault.decision() {
         Decision::Quarantine { .. } => Ok(fault),
+        _ if fault.kind == FaultKind::Conflict => Ok(fault),
         _ => Err(fault),
     }
 }

@@ -17,7 +17,7 @@ use leeward_core::server::Flavor;
 use mysql_async::Row;
 
 use crate::digest::text;
-use crate::session::Session;
+use crate::session::{RowEvent, Session};
 use crate::sql;
 
 /// Commands of threads that never run an application's statement and never own its rows. The event scheduler's own
@@ -60,7 +60,8 @@ impl ProcessList {
 }
 
 /// Looks once: threads first, transactions second (a statement that ends in between leaves its open transaction to be
-/// seen), then the clock and the highest ids. One round trip. `ours` are Leeward's own threads, which cannot write.
+/// seen), then the clock, then the highest ids. One round trip. `ours` are Leeward's own threads, which cannot write.
+/// A table that is locked away lends no id to this look, but does not spoil it.
 pub async fn observe(
     session: &mut Session,
     list: ProcessList,
@@ -74,12 +75,12 @@ pub async fn observe(
          {};\
          SELECT /* {nonce} */ trx_mysql_thread_id,trx_id,trx_started,trx_is_read_only,\
          COALESCE(trx_query LIKE '%{nonce}%',0) FROM information_schema.INNODB_TRX;\
-         {};COMMIT",
+         {CLOCK};COMMIT;{}",
         list.query(),
-        clock_and_heads(probes),
+        heads_query(probes),
     );
-    let sets = session.sets(DOING, &look).await?;
-    let [processes, transactions, clock] = sets.as_slice() else {
+    let sets = read_sets(session, DOING, &look).await?;
+    let [processes, transactions, clock, heads @ ..] = sets.as_slice() else {
         return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
     };
     let me = session.thread_id();
@@ -87,13 +88,12 @@ pub async fn observe(
     if !fresh {
         return Ok(None);
     }
-    let (identity, now, heads) =
-        read_clock(clock, probes.len()).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
+    let (identity, now) = read_clock(clock).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
     let mut seen = Observation {
         // A new connection may have reached another server, on which thread ids mean other threads.
         server: format!("{identity}/{me}"),
         now,
-        heads,
+        heads: read_heads(heads, probes.len()),
         threads: BTreeMap::new(),
         detached: BTreeMap::new(),
     };
@@ -106,26 +106,53 @@ pub async fn observe(
 /// Looks at the clock and the highest ids alone: what is left without the PROCESS privilege.
 pub async fn observe_clock(session: &mut Session, probes: &[&PlannedTable]) -> Result<Option<Observation>, Fault> {
     const DOING: &str = "look at the source's clock";
-    let rows = session.rows(DOING, &clock_and_heads(probes)).await?;
-    let (identity, now, heads) =
-        read_clock(&rows, probes.len()).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
+    let sets = read_sets(session, DOING, &format!("{CLOCK};{}", heads_query(probes))).await?;
+    let [clock, heads @ ..] = sets.as_slice() else {
+        return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
+    };
+    let (identity, now) = read_clock(clock).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
     let server = format!("{identity}/{}", session.thread_id());
+    let heads = read_heads(heads, probes.len());
     Ok(Some(Observation { server, now, heads, threads: BTreeMap::new(), detached: BTreeMap::new() }))
 }
 
-fn clock_and_heads(probes: &[&PlannedTable]) -> String {
-    let mut query = "SELECT COALESCE(@@global.server_id,0),NOW(6)".to_owned();
-    for table in probes {
+/// The server and its clock.
+const CLOCK: &str = "SELECT COALESCE(@@global.server_id,0),NOW(6)";
+
+/// One query for each table, so that one that is locked away takes only those behind it along.
+fn heads_query(probes: &[&PlannedTable]) -> String {
+    let query = |table: &&PlannedTable| {
         let column = table.mark_column.as_deref().unwrap_or_default();
-        query.push_str(&format!(",(SELECT MAX({}) FROM {})", sql::ident(column), sql::table(table.name())));
-    }
-    query
+        format!("SELECT MAX({}) FROM {}", sql::ident(column), sql::table(table.name()))
+    };
+    probes.iter().map(query).collect::<Vec<_>>().join(";")
 }
 
-fn read_clock(rows: &[Row], probes: usize) -> Option<(String, NaiveDateTime, Vec<Option<u64>>)> {
+/// Reads result sets as far as they come. A table that is locked away (a pending LOCK TABLES or ALTER) ends the answer;
+/// what came before stands.
+async fn read_sets(session: &mut Session, doing: &str, query: &str) -> Result<Vec<Vec<Row>>, Fault> {
+    let mut rows = session.stream(doing, query.trim_end_matches(';')).await?;
+    let (mut sets, mut set) = (Vec::new(), Vec::new());
+    loop {
+        match rows.next().await {
+            Ok(RowEvent::Row(row)) => set.push(row),
+            Ok(RowEvent::EndOfSet) => sets.push(std::mem::take(&mut set)),
+            Ok(RowEvent::EndOfAll) => return Ok(sets),
+            Err(fault) if fault.kind == FaultKind::Conflict => return Ok(sets),
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+fn read_clock(rows: &[Row]) -> Option<(String, NaiveDateTime)> {
     let row = rows.first()?;
-    let heads = (0..probes).map(|at| number(row, at + 2)).collect();
-    Some((text(row, 0)?.to_owned(), time(row, 1)?, heads))
+    Some((text(row, 0)?.to_owned(), time(row, 1)?))
+}
+
+/// Returns the highest id of each probed table: 0 for an empty one, nothing where it could not be read.
+fn read_heads(sets: &[Vec<Row>], probes: usize) -> Vec<Option<u64>> {
+    let head = |at: usize| sets.get(at)?.first().map(|row| number(row, 0).unwrap_or(0));
+    (0..probes).map(head).collect()
 }
 
 fn add_process(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool) {
