@@ -331,7 +331,7 @@ pub trait Control: Send {
     /// Returns the chunks of the seed that have been written down so far.
     async fn chunks(&mut self, lane: &str) -> Result<Vec<ChunkRecord>, Fault>;
 
-    /// Writes down chunks found by the walker, before they are copied.
+    /// Writes down chunks found by the walker, before they are copied. Writing one down again changes nothing.
     async fn add_chunks(&mut self, lease: &Lease, chunks: &[ChunkRecord]) -> Result<(), Fault>;
 
     /// Forgets the chunks of one table.
@@ -430,6 +430,9 @@ pub type RowFeed = Box<dyn Feed>;
 pub trait Shape: Send {
     /// Returns which of these tables exist.
     async fn existing(&mut self, tables: &[TableName]) -> Result<Vec<TableName>, Fault>;
+
+    /// Returns which of these tables, all of which exist, hold a row.
+    async fn filled(&mut self, tables: &[TableName]) -> Result<Vec<TableName>, Fault>;
 
     /// Creates databases that are missing, with the source's collation.
     async fn create_schemas(&mut self, schemas: &[crate::survey::SchemaFacts]) -> Result<(), Fault>;

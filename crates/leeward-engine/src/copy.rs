@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex as StdMutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use leeward_core::fault::{Decision, Fault, FaultKind};
@@ -15,8 +14,8 @@ use leeward_core::port::{
 use leeward_core::row::{KeyRange, RowBatch};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
+use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 
 /// Bytes between a reader and its loader. Four batches keep both busy; one wide row may stand alone beyond it.
@@ -25,13 +24,6 @@ const FEED_BYTES: usize = 1024 * 1024;
 /// Bytes of a batch past which a row counts as wide. Only one worker at a time goes on past a wide row, because each
 /// copy of it on the way (packet, row, batch, escaped text, packet) is as large again.
 const WIDE_BYTES: usize = 2 * 1024 * 1024;
-
-/// How often one chunk is tried when servers come and go: with the waits below, more than ten minutes, which outlasts a
-/// Multi-AZ failover (60 to 120 s) with room for a second.
-const TRIES_MAX: u32 = 130;
-
-/// Waits between tries.
-const RETRY_WAIT: Duration = Duration::from_secs(5);
 
 /// What the copy works with.
 pub struct Copy<'a> {
@@ -113,8 +105,7 @@ async fn walk<'a>(
 ) -> Result<(), Fault> {
     let mut order = tables.to_vec();
     order.sort_by_key(|table| (std::cmp::Reverse(table.data_bytes), table.name()));
-    let mut control = copy.servers.control().await?;
-    let mut reader = None;
+    let (mut control, mut reader) = (None, None);
     for table in order {
         let chunks: Vec<ChunkRecord> = known.iter().filter(|chunk| chunk.table == *table.name()).cloned().collect();
         tell_started(copy.tell, table, &chunks);
@@ -136,7 +127,7 @@ async fn walk<'a>(
                     break;
                 }
             };
-            control.add_chunks(copy.lease, std::slice::from_ref(&next)).await?;
+            write_down(copy, &mut control, &next).await?;
             if !hand_out(&send, (table, next.clone()), shared).await {
                 return Ok(());
             }
@@ -144,6 +135,23 @@ async fn walk<'a>(
         }
     }
     Ok(())
+}
+
+/// Writes a chunk down before it is copied. Written twice, because an answer was lost, it is the same chunk.
+async fn write_down(copy: &Copy<'_>, control: &mut Option<Box<dyn Control>>, chunk: &ChunkRecord) -> Result<(), Fault> {
+    let mut patience = Patience::new(copy.tell, copy.stop);
+    loop {
+        let written = match control {
+            Some(control) => control.add_chunks(copy.lease, std::slice::from_ref(chunk)).await,
+            None => match copy.servers.control().await {
+                Ok(fresh) => control.insert(fresh).add_chunks(copy.lease, std::slice::from_ref(chunk)).await,
+                Err(fault) => Err(fault),
+            },
+        };
+        let Err(fault) = written else { return Ok(()) };
+        *control = None;
+        patience.wait(fault).await?;
+    }
 }
 
 fn tell_started(tell: &dyn Tell, table: &PlannedTable, chunks: &[ChunkRecord]) {
@@ -192,7 +200,7 @@ async fn find_border(
     reader: &mut Option<Box<dyn ChunkReader>>,
     border: &Border<'_>,
 ) -> Result<Option<leeward_core::row::KeyCells>, Fault> {
-    let mut tries = 0;
+    let mut patience = Patience::new(copy.tell, copy.stop);
     loop {
         let found = match reader {
             Some(reader) => reader.border(border).await,
@@ -204,7 +212,7 @@ async fn find_border(
         match found {
             Err(fault) if fault.decision() == Decision::Retry => {
                 *reader = None;
-                wait_again(copy, fault, &mut tries).await?;
+                patience.wait(fault).await?;
             }
             found => return found,
         }
@@ -267,7 +275,7 @@ async fn copy_chunk(
     (table, chunk): (&PlannedTable, &ChunkRecord),
 ) -> Result<(u64, u64), Fault> {
     let mut mode = LoadMode::Bulk;
-    let mut tries = 0;
+    let mut patience = Patience::new(copy.tell, copy.stop);
     loop {
         let copied = tokio::select! {
             copied = try_chunk(copy, shared, pair, (table, chunk), mode) => copied,
@@ -280,45 +288,37 @@ async fn copy_chunk(
             // The answer to COMMIT was lost: the chunk's own record tells.
             Err(fault) if fault.kind == FaultKind::OutcomeUnknown => {
                 *pair = None;
-                if let Some(done) = committed(copy, chunk).await? {
+                if let Some(done) = committed(copy, chunk, &mut patience).await? {
                     return Ok(done);
                 }
-                wait_again(copy, fault, &mut tries).await?;
+                patience.wait(fault).await?;
             }
             Err(fault) if fault.kind == FaultKind::RowsRefused && mode == LoadMode::Bulk => mode = LoadMode::Careful,
-            Err(fault) if fault.decision() == Decision::Retry => {
+            Err(fault) if matches!(fault.decision(), Decision::Retry | Decision::Block { .. }) => {
                 *pair = None;
-                wait_again(copy, fault, &mut tries).await?;
-            }
-            Err(fault) if matches!(fault.decision(), Decision::Block { .. }) => {
-                *pair = None;
-                wait_again(copy, fault, &mut tries).await?;
+                patience.wait(fault).await?;
             }
             copied => return copied,
         }
     }
 }
 
-/// Waits before another try; a full disk or a failover may take minutes.
-async fn wait_again(copy: &Copy<'_>, fault: Fault, tries: &mut u32) -> Result<(), Fault> {
-    *tries += 1;
-    if *tries >= TRIES_MAX {
-        return Err(fault);
-    }
-    if *tries == 1 {
-        copy.tell.tell(Progress::Note(format!("waiting, then trying again: {fault}")));
-    } else {
-        debug!(fault = %fault, tries, "chunk not copied; trying again");
-    }
-    tokio::select! {
-        () = tokio::time::sleep(if *tries < 4 { RETRY_WAIT / 10 } else { RETRY_WAIT }) => Ok(()),
-        () = copy.stop.cancelled() => Err(Fault::new(FaultKind::Stopped, "copy rows")),
-    }
-}
-
-async fn committed(copy: &Copy<'_>, chunk: &ChunkRecord) -> Result<Option<(u64, u64)>, Fault> {
-    let mut control: Box<dyn Control> = copy.servers.control().await?;
-    let chunks = control.chunks(&copy.lease.lane).await?;
+/// Reads back what became of a chunk whose COMMIT was not answered.
+async fn committed(
+    copy: &Copy<'_>,
+    chunk: &ChunkRecord,
+    patience: &mut Patience<'_>,
+) -> Result<Option<(u64, u64)>, Fault> {
+    let chunks = loop {
+        let read = match copy.servers.control().await {
+            Ok(mut control) => control.chunks(&copy.lease.lane).await,
+            Err(fault) => Err(fault),
+        };
+        match read {
+            Ok(chunks) => break chunks,
+            Err(fault) => patience.wait(fault).await?,
+        }
+    };
     let stored = chunks.into_iter().find(|stored| stored.table == chunk.table && stored.seq == chunk.seq);
     Ok(stored.filter(|stored| stored.done).map(|stored| (stored.rows, stored.bytes)))
 }

@@ -8,6 +8,8 @@ mod delta;
 pub mod drift;
 pub mod lane;
 pub mod lease;
+mod objects;
+mod patience;
 pub mod progress;
 pub mod repair;
 pub mod scrub;

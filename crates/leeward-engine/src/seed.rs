@@ -12,14 +12,16 @@ use leeward_core::lane::{LaneState, TableRecord, TableState};
 use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{FenceMode, Plan, PlannedTable};
-use leeward_core::port::{Control, DefinerKept, Event, Lease, Look, Servers, Shape, TablePart};
-use leeward_core::survey::{ObjectFacts, ObjectKind};
+use leeward_core::port::{Control, Event, Lease, Look, Servers, Shape, TablePart};
+use leeward_core::survey::ObjectFacts;
 use tokio_util::sync::CancellationToken;
 
 use crate::copy::{self, Copy};
 use crate::cycle::{self, Hands};
 use crate::lane::{Lane, seconds};
 use crate::lease::{self, Claim, Heartbeat};
+use crate::objects;
+use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::scrub::{Braking, ScrubPace};
 use crate::sync;
@@ -138,6 +140,10 @@ async fn refuse_foreign_tables(
     if foreign.is_empty() || found == Found::Adopt {
         return Ok(foreign);
     }
+    Err(refusal(&foreign))
+}
+
+fn refusal(foreign: &[TableName]) -> Fault {
     let shown: Vec<String> = foreign.iter().take(10).map(ToString::to_string).collect();
     let more = foreign.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -147,7 +153,7 @@ async fn refuse_foreign_tables(
         foreign.len(),
         shown.join(", ")
     );
-    Err(Fault::new(FaultKind::Refused(why), "seed").on(Side::Target))
+    Fault::new(FaultKind::Refused(why), "seed").on(Side::Target)
 }
 
 /// Takes the lane up. A copy that an earlier run has begun goes on by the plan that it followed, so that its chunks and
@@ -196,12 +202,15 @@ impl Seed<'_> {
         (existing, objects): (&[TableName], &[ObjectFacts]),
     ) -> Result<(), Fault> {
         self.note_marks(control, existing).await?;
-        let ddl = self.create_tables(shape).await?;
+        let ddl = self.create_tables(control, shape).await?;
         self.copy_rows(control).await?;
         self.finish_tables(&ddl, TablePart::Indexes, "building secondary indexes").await?;
         self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?;
-        self.close_the_gap(control).await?;
-        self.create_objects(shape, objects).await;
+        self.close_the_gap().await?;
+        if objects.iter().any(objects::is_seeded) {
+            self.phase("creating routines and views");
+            self.report.notes.extend(objects::create(self.servers.as_ref(), objects).await?);
+        }
         self.report.tables = self.lane.tables.iter().filter(|table| table.is_active()).count();
         for table in &self.lane.tables {
             if let TableState::Quarantined { reason, remedy, .. } = &table.record.state {
@@ -273,7 +282,11 @@ impl Seed<'_> {
     }
 
     /// Creates what is missing. Returns the source's DDL of the tables being seeded.
-    async fn create_tables(&mut self, shape: &mut dyn Shape) -> Result<Vec<(TableName, String)>, Fault> {
+    async fn create_tables(
+        &mut self,
+        control: &mut dyn Control,
+        shape: &mut dyn Shape,
+    ) -> Result<Vec<(TableName, String)>, Fault> {
         self.phase("creating databases and tables");
         shape.create_schemas(&self.lane.plan.schemas).await?;
         let names: Vec<TableName> =
@@ -281,6 +294,7 @@ impl Seed<'_> {
         let mut there = self.servers.shapes(Side::Source).await?;
         let ddl = there.table_ddl(&names).await?;
         let existing = shape.existing(&names).await?;
+        self.refuse_rows_not_ours(control, shape, &existing).await?;
         for at in self.seeding() {
             let name = self.lane.tables[at].planned.name().clone();
             match ddl.iter().find(|(of, _)| *of == name) {
@@ -294,6 +308,21 @@ impl Seed<'_> {
             }
         }
         Ok(ddl)
+    }
+
+    /// A table that Leeward has created holds rows only where a chunk was committed. One that holds others was there
+    /// before, where the first run could not see it for want of a privilege.
+    async fn refuse_rows_not_ours(
+        &self,
+        control: &mut dyn Control,
+        shape: &mut dyn Shape,
+        existing: &[TableName],
+    ) -> Result<(), Fault> {
+        let chunks = control.chunks(&self.lane.plan.settings.lane).await?;
+        let loaded = |name: &TableName| chunks.iter().any(|chunk| chunk.done && chunk.table == *name);
+        let empty: Vec<TableName> = existing.iter().filter(|name| !loaded(name)).cloned().collect();
+        let foreign = shape.filled(&empty).await?;
+        if foreign.is_empty() { Ok(()) } else { Err(refusal(&foreign)) }
     }
 
     fn quarantine(&mut self, at: usize, fault: Fault) -> Result<(), Fault> {
@@ -358,13 +387,22 @@ impl Seed<'_> {
         Ok(())
     }
 
+    async fn connect_shape(&self, patience: &mut Patience<'_>) -> Result<Box<dyn Shape>, Fault> {
+        loop {
+            match self.servers.shape().await {
+                Ok(shape) => return Ok(shape),
+                Err(fault) => patience.wait(fault).await?,
+            }
+        }
+    }
+
     async fn finish_some(
         &self,
         some: &[usize],
         ddl: &[(TableName, String)],
         part: TablePart,
     ) -> Result<Vec<(usize, Fault)>, Fault> {
-        let mut shape = self.servers.shape().await?;
+        let mut shape = self.connect_shape(&mut Patience::new(self.tell, self.stop)).await?;
         let mut failed = Vec::new();
         for &at in some {
             if self.stop.is_cancelled() {
@@ -372,22 +410,30 @@ impl Seed<'_> {
             }
             let name = self.lane.tables[at].planned.name();
             let Some((_, ddl)) = ddl.iter().find(|(of, _)| of == name) else { continue };
-            if let Err(fault) = shape.complete_table(name, ddl, part).await {
-                failed.push((at, crate::apply::table_fault(fault.of(name))?));
+            let mut patience = Patience::new(self.tell, self.stop);
+            // What a broken connection left unfinished is found and added by the next try.
+            while let Err(fault) = shape.complete_table(name, ddl, part).await {
+                match crate::apply::table_fault(fault.of(name)) {
+                    Ok(fault) => {
+                        failed.push((at, fault));
+                        break;
+                    }
+                    Err(fault) => patience.wait(fault).await?,
+                }
+                shape = self.connect_shape(&mut patience).await?;
             }
         }
         Ok(failed)
     }
 
     /// Catches up with what changed during the copy and compares every row, until all tables are live.
-    async fn close_the_gap(&mut self, control: &mut dyn Control) -> Result<(), Fault> {
+    async fn close_the_gap(&mut self) -> Result<(), Fault> {
         self.phase("catching up and comparing every row");
         for at in self.seeding() {
             self.lane.tables[at].record.state = TableState::CatchingUp;
         }
         self.lane.record.state = LaneState::CatchingUp;
-        let records: Vec<&TableRecord> = self.lane.tables.iter().map(|table| &table.record).collect();
-        control.record(&self.lease, &self.lane.record, &records, &[]).await?;
+        self.store_records().await?;
         let mut pace = ScrubPace::full();
         let mut tries = 0;
         let mut held = false;
@@ -401,6 +447,24 @@ impl Seed<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Writes all records over a new connection: the one that the seed began with has been idle for as long as the copy
+    /// took.
+    async fn store_records(&self) -> Result<(), Fault> {
+        let records: Vec<&TableRecord> = self.lane.tables.iter().map(|table| &table.record).collect();
+        let mut patience = Patience::new(self.tell, self.stop);
+        loop {
+            let stored = match self.servers.control().await {
+                Ok(mut control) => control.record(&self.lease, &self.lane.record, &records, &[]).await,
+                Err(fault) => Err(fault),
+            };
+            match stored {
+                Ok(()) => return Ok(()),
+                // Written twice, they are what they are.
+                Err(fault) => patience.wait(fault).await?,
+            }
+        }
     }
 
     /// Runs cycles on one pair of connections until all tables are live or something fails.
@@ -457,44 +521,6 @@ impl Seed<'_> {
                 Ok(())
             }
             _ => Err(fault),
-        }
-    }
-
-    /// Creates routines and views; views may stand on each other, so rounds go on while one succeeds. Triggers and events
-    /// stay stored until promotion (T28).
-    async fn create_objects(&mut self, shape: &mut dyn Shape, objects: &[ObjectFacts]) {
-        let now = |object: &&ObjectFacts| !matches!(object.kind, ObjectKind::Trigger | ObjectKind::Event);
-        let mut left: Vec<&ObjectFacts> = objects.iter().filter(now).collect();
-        if left.is_empty() {
-            return;
-        }
-        self.phase("creating routines and views");
-        let mut replaced = Vec::new();
-        loop {
-            let before = left.len();
-            let mut failed = Vec::new();
-            for object in left {
-                match shape.create_object(object).await {
-                    Ok(DefinerKept::Kept) => {}
-                    Ok(DefinerKept::Replaced) => replaced.push(object.name.to_string()),
-                    Err(fault) => failed.push((object, fault)),
-                }
-            }
-            if failed.is_empty() || failed.len() == before {
-                let note = |(object, fault): &(&ObjectFacts, Fault)| {
-                    format!("{:?} {} was not created: {fault}", object.kind, object.name)
-                };
-                self.report.notes.extend(failed.iter().map(note));
-                if !replaced.is_empty() {
-                    self.report.notes.push(format!(
-                        "{} routines and views run as Leeward's user, because the target refuses their definers: {}",
-                        replaced.len(),
-                        replaced.join(", ")
-                    ));
-                }
-                return;
-            }
-            left = failed.into_iter().map(|(object, _)| object).collect();
         }
     }
 }

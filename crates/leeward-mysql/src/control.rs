@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::name::{Side, TableName};
-use leeward_core::plan::{PLAN_FORMAT, Plan};
+use leeward_core::plan::{PLAN_FORMAT, Plan, PlannedTable};
 use leeward_core::port::{ChunkRecord, Control, Event, Lease, LeaseAnswer, LeaseRecord};
 use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::survey::ObjectFacts;
@@ -135,6 +135,16 @@ impl Control for MySqlControl {
                 ";INSERT IGNORE INTO leeward.table_state (lane,schema_name,table_name,state,cut_at,record) VALUES ",
             );
             query.push_str(&table_rows(&plan.settings.lane, &fresh)?);
+        }
+        // What left the plan is not Leeward's any more; a record would ask for a person for ever.
+        let names =
+            |table: &PlannedTable| format!("({},{})", literal(&table.name().schema), literal(&table.name().table));
+        let kept: Vec<String> = plan.tables.iter().map(names).collect();
+        for from in ["table_state", "chunk"] {
+            query.push_str(&format!(";DELETE FROM leeward.{from} WHERE lane={lane}"));
+            if !kept.is_empty() {
+                query.push_str(&format!(" AND (schema_name,table_name) NOT IN ({})", kept.join(",")));
+            }
         }
         self.session.run("store the plan", &query).await?;
         self.session.commit("store the plan").await
@@ -270,7 +280,8 @@ impl Control for MySqlControl {
         }
         let rows: Vec<String> = chunks.iter().map(|chunk| chunk_row(&lease.lane, chunk)).collect();
         let query = format!(
-            "INSERT INTO leeward.chunk (lane,schema_name,table_name,seq,after_key,upto_key,is_last) VALUES {}",
+            "INSERT INTO leeward.chunk (lane,schema_name,table_name,seq,after_key,upto_key,is_last) VALUES {} \
+             ON DUPLICATE KEY UPDATE is_last=VALUES(is_last)",
             rows.join(",")
         );
         self.under(lease, &query).await
