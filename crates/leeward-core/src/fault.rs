@@ -57,6 +57,8 @@ pub enum FaultKind {
     PacketTooLarge,
     /// The target did not take rows exactly as they were sent (counts or warnings of a load; T42).
     RowsRefused,
+    /// A table without a key has outgrown the rows up to which it is compared whole.
+    Outgrown(u64),
     /// A unique index of the target refused a row, and the conflict could not be resolved from the cut.
     UniqueConflict,
     /// Another process has taken the lane over, or the target was promoted.
@@ -157,6 +159,9 @@ impl Fault {
             FaultKind::RowsRefused => for_table(
                 "the target did not take the rows unchanged; compare the table's definition and sql_mode on both sides",
             ),
+            FaultKind::Outgrown(_) => for_table(
+                "give the table a primary key and run `leeward plan` again, or raise keyless.rows in the policy",
+            ),
             FaultKind::UniqueConflict => for_table(
                 "a unique index of the target refuses rows that the source holds; compare its indexes on both sides",
             ),
@@ -212,6 +217,9 @@ impl fmt::Display for FaultKind {
             FaultKind::TableChanged => "the table's definition changed",
             FaultKind::PacketTooLarge => "a row is larger than max_allowed_packet",
             FaultKind::RowsRefused => "the target did not take the rows exactly as sent",
+            FaultKind::Outgrown(rows_max) => {
+                return write!(f, "the table has no key and has outgrown {rows_max} rows");
+            }
             FaultKind::UniqueConflict => "a unique index refused a row",
             FaultKind::LeaseLost => "the lease is no longer ours",
             FaultKind::StalePlan(how) => return write!(f, "the stored plan is stale: {how}"),

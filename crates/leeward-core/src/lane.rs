@@ -16,7 +16,8 @@ pub enum LaneState {
     Seeding,
     /// Set by a cycle that could not take in everything up to its cut: tables are not consistent with each other.
     CatchingUp,
-    /// Set by a cycle after which every table of the lane that is not quarantined equals one cut.
+    /// Set by a cycle after which every table of the lane that is not quarantined is in step with one cut: what its key or
+    /// clock shows has been applied. Deletes, and changes that neither shows, are found by comparing.
     Live,
     /// Set by the supervisor when a person must act; the last applied cut stays as it was.
     Blocked {

@@ -103,6 +103,13 @@ fn decide(subject: &Subject<'_>) -> Result<Decided, PlanMistake> {
         return Ok(left_out(LeftOutReason::ByPolicy, exclusion(subject.policy, rule)));
     }
     if !table.transactional() {
+        // The survey spells out what is more than a table of its engine: `InnoDB (system versioned)`.
+        if let Some((_, kind)) = table.engine.split_once(" (") {
+            let kind = kind.trim_end_matches(')').to_owned();
+            let remedy =
+                format!("a {kind} table cannot be kept row by row; exclude it by policy and copy it otherwise");
+            return Ok(left_out(LeftOutReason::Unsupported(kind), remedy));
+        }
         return Ok(left_out(LeftOutReason::NotTransactional, advice::transactional_engine(table)));
     }
     let has_key = table.row_key().is_some();

@@ -355,8 +355,7 @@ impl Cut for MySqlCut<'_> {
         let query = format!("SELECT {list} FROM {} LIMIT {}", sql::table(table.name()), rows_max + 1);
         let rows = self.session.rows("fetch a whole table", &query).await.map_err(|fault| fault.of(table.name()))?;
         if rows.len() as u64 > rows_max {
-            let why = format!("{} has no key and has outgrown {rows_max} rows; give it a primary key", table.name());
-            return Err(Fault::new(FaultKind::StalePlan(why), "fetch a whole table").of(table.name()));
+            return Err(Fault::new(FaultKind::Outgrown(rows_max), "fetch a whole table").of(table.name()));
         }
         let mut fetched = RowBatch::new(table.table.wire_columns().len());
         rows.iter().for_each(|row| push_row(&mut fetched, row));

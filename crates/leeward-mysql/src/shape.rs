@@ -203,6 +203,17 @@ impl Shape for TargetShape {
         survey::existing(&mut self.session, tables).await
     }
 
+    async fn filled(&mut self, tables: &[TableName]) -> Result<Vec<TableName>, Fault> {
+        let query = |name: &TableName| format!("SELECT EXISTS(SELECT 1 FROM {})", sql::table(name));
+        let queries: Vec<String> = tables.iter().map(query).collect();
+        if queries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sets = self.session.sets("look which tables hold rows", queries.join(";")).await?;
+        let holds = |rows: &Vec<mysql_async::Row>| rows.first().and_then(|row| text(row, 0)).as_deref() == Some("1");
+        Ok(tables.iter().zip(&sets).filter(|(_, rows)| holds(rows)).map(|(name, _)| name.clone()).collect())
+    }
+
     async fn create_schemas(&mut self, schemas: &[SchemaFacts]) -> Result<(), Fault> {
         const DOING: &str = "create databases";
         let query = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA";

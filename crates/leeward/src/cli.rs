@@ -195,12 +195,12 @@ pub struct SyncArgs {
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Make the target equal: write missing and changed rows, delete extra ones, up to the brake
+    /// Make the target equal: write missing and changed rows, delete extra ones; releases the brake
     #[arg(long)]
     pub repair: bool,
 
-    /// Only tables whose full name matches one of these globs
-    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    /// Only tables whose full name matches this glob; may be given several times
+    #[arg(long, value_name = "GLOB")]
     pub tables: Vec<String>,
 
     /// Compare by this plan instead of the stored one

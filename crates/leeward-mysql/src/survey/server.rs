@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDateTime;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::grants::{Grants, SchemaNames, Scope};
+use leeward_core::name::SYSTEM_SCHEMAS;
 use leeward_core::readiness::VARIABLES;
 use leeward_core::server::{Flavor, Observed, ServerFacts, Version};
 use leeward_core::survey::SchemaFacts;
@@ -91,6 +92,10 @@ fn variables_of(rows: &[Row]) -> BTreeMap<String, String> {
 /// `UnknownDatabase` with the names of all that are missing.
 pub(crate) fn chosen(preamble: &Preamble, asked: &[String], session: &Session) -> Result<Vec<SchemaFacts>, Fault> {
     let folded = preamble.server.variables.get("lower_case_table_names").is_some_and(|mode| mode != "0");
+    if asked.is_empty() {
+        let own = |schema: &&SchemaFacts| !SYSTEM_SCHEMAS.contains(&schema.name.to_lowercase().as_str());
+        return Ok(preamble.schemas.iter().filter(own).cloned().collect());
+    }
     let (mut found, mut missing): (Vec<SchemaFacts>, Vec<&str>) = (Vec::new(), Vec::new());
     for name in asked {
         let same =

@@ -2,7 +2,7 @@
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use leeward_core::name::{Side, TableName};
-use leeward_core::plan::{Plan, PlannedTable};
+use leeward_core::plan::{LeftOutReason, Plan, PlannedTable};
 use leeward_engine::repair::{self, RepairReport};
 use leeward_engine::verify;
 
@@ -47,7 +47,9 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let found = verify::run(servers.as_ref(), &chosen, show.as_ref(), &stop).await;
     show.finish();
     let found = found?;
-    let whole = found.is_equal() && (plan.left_out.is_empty() || !globs.is_empty());
+    // What the policy leaves out was not meant to be compared; what Leeward cannot keep was.
+    let unmeant = plan.left_out.iter().any(|left| left.reason != LeftOutReason::ByPolicy);
+    let whole = found.is_equal() && (!unmeant || !globs.is_empty());
     let outcome = VerifyOutcome::new(found, &plan.left_out);
     report::write(desk.talk, &outcome, || outcome.text(Paint::of_stdout(desk.talk)))?;
     Ok(if whole { Answer::Yes } else { Answer::No })

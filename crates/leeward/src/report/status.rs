@@ -1,6 +1,7 @@
 //! The status of a lane, from what Leeward itself has written down on the target. The source is not asked.
 
 use chrono::NaiveDateTime;
+use leeward_core::class::Strategy;
 use leeward_core::fence::Holder;
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::plan::{FenceMode, Plan};
@@ -153,7 +154,7 @@ pub struct TableStatus {
     /// `planned`, `seeding`, `catching_up`, `live` or `quarantined`.
     pub state: TableWord,
     /// How it is kept.
-    pub strategy: Option<leeward_core::class::Strategy>,
+    pub strategy: Option<Strategy>,
     /// Rows applied since the seed.
     pub rows_applied: u64,
     /// The source's clock at the cut that the table was brought to.
@@ -320,6 +321,7 @@ fn left_out(plan: Plan) -> Vec<LeftOutStatus> {
 /// A table's own record is written when something of it changes; a quiet table of a live lane stands at the lane's cut.
 fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTime>) -> TableStatus {
     let planned = plan.and_then(|plan| plan.tables.iter().find(|table| *table.name() == record.name));
+    let strategy = planned.map(|table| table.strategy);
     let (state, reason, remedy) = match record.state {
         TableState::Planned => (TableWord::Planned, None, None),
         TableState::Seeding => (TableWord::Seeding, None, None),
@@ -330,9 +332,14 @@ fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTim
     TableStatus {
         name: record.name.to_string(),
         state,
-        strategy: planned.map(|table| table.strategy),
+        strategy,
         rows_applied: record.rows_applied,
-        cut_at: if state == TableWord::Live { record.cut_at.max(lane_cut) } else { record.cut_at },
+        // A table that only comparing keeps is as new as its last comparison, whatever the lane's cut.
+        cut_at: match (state, strategy) {
+            (TableWord::Live, Some(Strategy::Reconcile)) => record.cut_at,
+            (TableWord::Live, _) => record.cut_at.max(lane_cut),
+            _ => record.cut_at,
+        },
         verified_since: record.scrub.verified_since,
         last_pass_differences: record.scrub.last_pass_differences,
         contradictions: record.contradictions,
