@@ -12,6 +12,7 @@ mod narrator;
 mod proof;
 mod stage;
 mod stale;
+mod verdict;
 mod witness;
 
 use std::path::PathBuf;

@@ -25,6 +25,13 @@ pub(super) struct Loss {
     pub(super) died_at: NaiveDateTime,
 }
 
+impl Loss {
+    /// Returns since when every table has been compared whole.
+    pub(super) fn verified_since(&self) -> NaiveDateTime {
+        self.tables.iter().filter_map(|table| table.verified_since).min().unwrap_or(self.cut_at)
+    }
+}
+
 /// Kills the source while it is written to and asks Leeward what was lost.
 pub(super) async fn strike(stage: &mut Stage, mut sync: Child) -> Result<Loss> {
     say("Without a warning and in the middle of its transactions, the source is killed (SIGKILL).");
