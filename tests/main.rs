@@ -9,6 +9,7 @@ mod ddl;
 mod disk;
 mod end_to_end;
 mod faults;
+mod input;
 mod keys;
 mod lease;
 mod marks;

@@ -48,6 +48,14 @@ pub async fn survey(session: &mut Session, schemas: &[String]) -> Result<Survey,
     Ok(Survey { at: preamble.at, server: preamble.server, schemas: chosen, tables, objects, fence })
 }
 
+/// Reads what tells one server from another, whatever name it was reached by.
+///
+/// # Errors
+/// What breaks the session.
+pub async fn identity(session: &mut Session) -> Result<String, Fault> {
+    Ok(server::preamble(session).await?.server.identity)
+}
+
 /// Reads the objects of some databases alone, for telling whether they changed.
 ///
 /// # Errors

@@ -104,6 +104,17 @@ pub async fn survey(source: &Endpoint, databases: &[String]) -> Result<Survey, F
     survey
 }
 
+/// Reads what tells one server from another.
+///
+/// # Errors
+/// Whatever keeps it from being asked.
+pub async fn identity(endpoint: &Endpoint) -> Result<String, Fault> {
+    let mut session = Session::open(endpoint, "identity").await?;
+    let identity = survey::identity(&mut session).await;
+    session.close().await;
+    identity
+}
+
 /// Returns how this process names itself when it asks for the lease.
 pub fn claim(settings: &Settings) -> Claim {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

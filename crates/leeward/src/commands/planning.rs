@@ -32,6 +32,29 @@ pub async fn survey(desk: &Desk) -> Result<Survey, Failure> {
     Ok(survey)
 }
 
+/// Refuses a source that is its own target by another address: it would be compared with itself and found equal. A side
+/// that cannot be asked is told of by the work that follows.
+///
+/// # Errors
+/// The mistake, and whatever keeps a password from being had.
+pub async fn refuse_same_server(desk: &Desk) -> Result<(), Failure> {
+    let source = wire::endpoint(&desk.settings, Side::Source).await?;
+    let target = wire::endpoint(&desk.settings, Side::Target).await?;
+    let (there, here) = tokio::join!(wire::identity(&source), wire::identity(&target));
+    if let (Ok(there), Ok(here)) = (there, here)
+        && there == here
+    {
+        let mut mistakes = Mistakes::default();
+        mistakes.missing(format!(
+            "source and target are the same server, though it is reached as {}:{} and as {}:{}: give the server in \
+             the other region as the target",
+            source.host, source.port, target.host, target.port
+        ));
+        return Err(mistakes.into());
+    }
+    Ok(())
+}
+
 async fn look(desk: &Desk, databases: &[String]) -> Result<Survey, Failure> {
     let source = wire::endpoint(&desk.settings, Side::Source).await?;
     Ok(wire::survey(&source, databases).await?)

@@ -14,6 +14,7 @@ use crate::{Answer, Failure, report, shutdown, wire};
 /// Whatever keeps the copy from being finished; run it again to go on.
 pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
+    planning::refuse_same_server(desk).await?;
     let servers = wire::servers(&desk.settings).await?;
     let (plan, survey) = match &args.plan {
         Some(path) => planning::read(desk, path).await?,

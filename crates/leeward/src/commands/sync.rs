@@ -29,6 +29,7 @@ const QUIET_EVERY: Duration = Duration::from_secs(60);
 /// When a person must act before it can go on.
 pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
+    planning::refuse_same_server(desk).await?;
     let servers = wire::servers(&desk.settings).await?;
     let lane = desk.settings.policy.settings().lane.clone();
     if let Some(path) = &args.plan {

@@ -23,6 +23,7 @@ use crate::{Answer, Failure, report, shutdown, wire};
 pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
     let globs = globs(&args.tables)?;
+    planning::refuse_same_server(desk).await?;
     let servers = wire::servers(&desk.settings).await?;
     let plan = plan(desk, args).await?;
     let chosen: Vec<&PlannedTable> =
