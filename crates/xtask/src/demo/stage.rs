@@ -130,17 +130,17 @@ impl Stage {
         self.link = Proxy::start(source.address().await?, Link::with_round_trip(ROUND_TRIP)).await?;
         self.leeward.source_url = source.url_through(&self.link, ACCOUNT, ACCOUNT);
         let shop = open_shop(&source, &self.sample).await?;
-        say(
-            "The power is back in us-east-1: the source runs again on its old disk, and the application writes. In another terminal:",
-        );
+        say("The power is back in us-east-1: the source runs again on its old disk, and the application writes. In \
+             other terminals:");
         let Leeward { path, source_url, target_url, databases, policy, .. } = &self.leeward;
         println!("\n  export LEEWARD_SOURCE_URL='{source_url}'");
         println!("  export LEEWARD_TARGET_URL='{target_url}'");
         println!("  export LEEWARD_DATABASES={databases} LEEWARD_POLICY={}", policy.display());
         let path = path.display();
-        println!("\n  {path} sync --once       # catch up with what the storm had cut off");
-        println!("  {path} verify            # compare every row");
-        println!("  {path} readiness         # can the copy take over now?");
+        println!("\n  {path} sync         # catches up with what the storm had cut off, and goes on");
+        println!("  {path} status       # meanwhile, in another terminal");
+        println!("  {path} verify       # compares every row");
+        println!("  {path} readiness    # can the copy take over now?");
         println!("\n  The servers themselves: source {}  target {}", source.admin_url(), self.target.admin_url());
         println!("\nCtrl-C stops everything and removes the data.");
         self.source = Some(source);
