@@ -1,5 +1,6 @@
 //! One cycle: fence, cut, delta, scrub, apply. Afterwards the target is the cut that was read, or what it was before.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{NaiveDateTime, TimeDelta};
@@ -9,7 +10,8 @@ use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::mark::Mark;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::FenceMode;
-use leeward_core::port::{CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
+use leeward_core::port::{Apply, Cut, CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
+use leeward_core::row::KeyCells;
 
 use tracing::warn;
 
@@ -103,11 +105,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
 
     wait_for_locked(lane, &delta_tables, &outcomes)?;
-    for &table in &delta_tables {
-        let keys: Vec<_> = owed.iter().filter(|(of, _)| *of == table).map(|(_, key)| key.clone()).collect();
-        // Without a savepoint of its own this table's rows can no longer be undone alone, so a fault ends the cycle.
-        settle_owed(cut.as_mut(), apply.as_mut(), &lane.tables[table], keys).await?;
-    }
+    settle_all_owed(cut.as_mut(), apply.as_mut(), lane, owed).await?;
     let mut next = after_deltas(lane, &delta_tables, &limits, &mut outcomes, at);
     let comparable = |table: usize| {
         let delta = delta_tables.iter().position(|&of| of == table);
@@ -119,13 +117,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let rows_compared = compared.iter().map(|one| one.rows).sum();
     let repairs = repairs(lane, &compared);
 
-    let mut events = Vec::new();
-    let mut stops = Vec::new();
-    for (delta, &table) in delta_tables.iter().enumerate() {
-        if let Some(fault) = outcomes[delta].failed.take() {
-            stops.push((table, scrub::stop_for(&table_fault(fault)?)));
-        }
-    }
+    let (mut events, mut stops) = (Vec::new(), failed_deltas(&delta_tables, &mut outcomes)?);
     take_in(&mut next, compared, at, &mut events, &mut stops);
     let record = lane_record(lane, &next, &stops, Times { at, target_now, applied_at: target_now + elapsed(began) });
     if record.state != lane.record.state {
@@ -160,6 +152,31 @@ impl CycleReport {
     pub fn rows_repaired(&self) -> u64 {
         self.repairs.iter().map(|(_, rows)| rows).sum()
     }
+}
+
+/// Looks again at the rows that deltas took out for a unique value, table by table. Without a savepoint of its own a
+/// table's rows can no longer be undone alone, so a fault ends the cycle.
+async fn settle_all_owed(
+    cut: &mut dyn Cut,
+    apply: &mut dyn Apply,
+    lane: &Lane,
+    owed: Vec<(usize, KeyCells)>,
+) -> Result<(), Fault> {
+    let mut by_table: BTreeMap<usize, Vec<KeyCells>> = BTreeMap::new();
+    for (table, key) in owed {
+        by_table.entry(table).or_default().push(key);
+    }
+    for (table, keys) in by_table {
+        settle_owed(cut, apply, &lane.tables[table], keys).await?;
+    }
+    Ok(())
+}
+
+/// Returns the tables whose deltas could not be applied, each with why.
+fn failed_deltas(delta_tables: &[usize], outcomes: &mut [DeltaOutcome]) -> Result<Vec<Stop>, Fault> {
+    let failed = delta_tables.iter().zip(outcomes);
+    let failed = failed.filter_map(|(&table, outcome)| Some((table, outcome.failed.take()?)));
+    failed.map(|(table, fault)| Ok((table, scrub::stop_for(&table_fault(fault)?)))).collect()
 }
 
 fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
