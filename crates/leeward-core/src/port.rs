@@ -333,9 +333,6 @@ pub trait Control: Send {
 
     /// Writes down chunks found by the walker, before they are copied. Writing one down again changes nothing.
     async fn add_chunks(&mut self, lease: &Lease, chunks: &[ChunkRecord]) -> Result<(), Fault>;
-
-    /// Forgets the chunks of one table.
-    async fn drop_chunks(&mut self, lease: &Lease, table: &TableName) -> Result<(), Fault>;
 }
 
 /// The lease as stored.

@@ -51,11 +51,6 @@ impl MySqlTarget {
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlTarget, Fault> {
         Ok(MySqlTarget { session: Session::open(endpoint, "apply").await? })
     }
-
-    /// Returns the connection, for use between transactions.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.session
-    }
 }
 
 #[async_trait]

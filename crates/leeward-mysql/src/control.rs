@@ -39,11 +39,6 @@ impl MySqlControl {
         Ok(MySqlControl { session: Session::open(endpoint, "control").await? })
     }
 
-    /// Returns the connection for other looks at the target.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.session
-    }
-
     /// Runs `work` as one transaction under the lease.
     async fn under(&mut self, lease: &Lease, work: &str) -> Result<(), Fault> {
         apply::begin(&mut self.session, lease).await?;
@@ -284,11 +279,6 @@ impl Control for MySqlControl {
              ON DUPLICATE KEY UPDATE is_last=VALUES(is_last)",
             rows.join(",")
         );
-        self.under(lease, &query).await
-    }
-
-    async fn drop_chunks(&mut self, lease: &Lease, table: &TableName) -> Result<(), Fault> {
-        let query = format!("DELETE FROM leeward.chunk WHERE {}", chunk_table(&lease.lane, table));
         self.under(lease, &query).await
     }
 }

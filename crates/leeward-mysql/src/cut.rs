@@ -50,11 +50,6 @@ impl MySqlSource {
         let processes = ProcessList::probe(&mut watch).await?;
         Ok(MySqlSource { watch, cut, processes })
     }
-
-    /// Returns the connection that is free while no observation runs, for looks at definitions between cycles.
-    pub fn watch(&mut self) -> &mut Session {
-        &mut self.watch
-    }
 }
 
 #[async_trait]
