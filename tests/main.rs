@@ -5,6 +5,7 @@
 
 mod support;
 
+mod convergence;
 mod ddl;
 mod disk;
 mod end_to_end;

@@ -7,11 +7,10 @@ use anyhow::{Context, Result, ensure};
 use leeward_testkit::each_kind;
 use leeward_testkit::proxy::Link;
 use leeward_testkit::sample;
-use leeward_testkit::workload::{self, Traffic, Workload, books, four_tables_rows};
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
+use leeward_testkit::workload::{self, Traffic, Workload};
+use mysql_async::Opts;
 
-use crate::support::{Stage, eventually};
+use crate::support::{Stage, assert_live_states_are_whole};
 
 /// From one coast to the other and back.
 const ROUND_TRIP: Duration = Duration::from_millis(70);
@@ -43,22 +42,6 @@ async fn prepare(stage: &mut Stage) -> Result<Vec<Traffic>> {
     Ok(traffic)
 }
 
-/// Looks at the target in one read view. Returns the lane's cycle when it is live, after judging what it shows.
-async fn live_cycle(stage: &Stage, conn: &mut Conn) -> Result<Option<u64>> {
-    conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-    let lane = format!("SELECT state, cycle FROM leeward.lane WHERE lane = '{}'", stage.database);
-    let (state, cycle): (String, u64) = conn.query_first(lane).await?.context("the lane is stored")?;
-    let rows = four_tables_rows(conn, &stage.database).await?;
-    let books = books(conn, &format!("{}_books", stage.database)).await?;
-    conn.query_drop("COMMIT").await?;
-    if state != "live" {
-        return Ok(None);
-    }
-    ensure!(rows.is_whole(), "cycle {cycle} shows a state that the source never had: {rows:?}");
-    ensure!(books.is_balanced(), "cycle {cycle} shows a state that the source never had: {books:?}");
-    Ok(Some(cycle))
-}
-
 each_kind! {
     /// Seeded under load, synced under load over a slow link: every state seen while the lane is live is one that the
     /// source had, though transactions span tables and databases. When the load ends, both sides are equal.
@@ -70,16 +53,7 @@ each_kind! {
         let _proxy = stage.source_through(Link::with_round_trip(ROUND_TRIP)).await?;
         stage.seed().await?;
         let sync = stage.start_sync()?;
-        let mut conn = stage.target().connect().await?;
-        let mut seen = Vec::new();
-        while seen.len() < STATES_SEEN {
-            let last = seen.last().copied();
-            let next = eventually("the next cycle is live", async || {
-                Ok(live_cycle(&stage, &mut conn).await?.filter(|cycle| Some(*cycle) != last))
-            });
-            seen.push(next.await?);
-        }
-        conn.disconnect().await?;
+        assert_live_states_are_whole(&stage, "under_load_books", STATES_SEEN).await?;
         let done = running.stop().await?;
         ensure!(done.failures.is_empty() && done.transactions > 100, "the workload did not work: {done:?}");
         sync.stop().await?.exits(0);
@@ -107,16 +81,14 @@ each_kind! {
         stage.seed().await?;
         let load = Workload { traffic, transactions_per_s: 40, connections: 2, seed: 11 };
         let running = workload::start(Opts::from_url(&stage.source().admin_url())?, load).await?;
-        let mut target = stage.target().connect().await?;
         for _ in 0..3 {
             let sync = stage.start_sync()?;
             stage.caught_up().await?;
             let asked = std::time::Instant::now();
             sync.stop().await?.exits(0);
             assert!(asked.elapsed() < Duration::from_secs(12), "stopped after {} ms", asked.elapsed().as_millis());
-            ensure!(live_cycle(&stage, &mut target).await?.is_some(), "the lane was live when it was stopped");
+            assert_live_states_are_whole(&stage, "load_stop_books", 1).await?;
         }
-        target.disconnect().await?;
         running.stop().await?;
         stage.sync_once().await?;
         stage.assert_equal().await

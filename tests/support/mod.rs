@@ -4,10 +4,12 @@
 mod leeward;
 mod stage;
 mod wait;
+mod whole;
 
 pub use leeward::{Leeward, Ran, Running};
 pub use stage::{Stage, query};
 pub use wait::eventually;
+pub use whole::assert_live_states_are_whole;
 
 /// Password of every account that the binary logs in with; no output may ever hold it.
 pub const PASSWORD: &str = "Quay-7f3a-never-shown";

@@ -281,12 +281,24 @@ impl Stage {
     pub async fn scrubbed(&self, table: &str) -> Result<()> {
         let now = self.source_now().await?;
         eventually(&format!("{table} has been compared whole"), async || {
-            let record = self.table_record(table).await?;
-            let since = record["scrub"]["verified_since"].as_str().unwrap_or_default().to_owned();
-            let since = NaiveDateTime::parse_from_str(&since, "%Y-%m-%dT%H:%M:%S%.f").ok();
-            Ok(since.is_some_and(|since| since > now).then_some(()))
+            Ok(is_verified_since(&self.table_record(table).await?, now).then_some(()))
         })
         .await
+    }
+
+    /// The same for every table of the lane.
+    pub async fn all_scrubbed(&self) -> Result<()> {
+        let now = self.source_now().await?;
+        let sql = format!("SELECT record FROM leeward.table_state WHERE lane='{}'", self.database);
+        let mut conn = self.target().connect().await?;
+        eventually("every table has been compared whole", async || {
+            let texts: Vec<String> = query(&mut conn, &sql).await?;
+            let records: Result<Vec<Value>, _> = texts.iter().map(|text| serde_json::from_str(text)).collect();
+            let records = records.context("read the tables' records")?;
+            Ok(records.iter().all(|record| is_verified_since(record, now)).then_some(()))
+        })
+        .await?;
+        conn.disconnect().await.context("close the connection")
     }
 
     /// Waits until a table is in a state.
@@ -296,6 +308,12 @@ impl Stage {
         })
         .await
     }
+}
+
+/// Returns whether a table's last complete comparison began after a moment of the source's clock.
+fn is_verified_since(record: &Value, moment: NaiveDateTime) -> bool {
+    let since = record["scrub"]["verified_since"].as_str().unwrap_or_default();
+    NaiveDateTime::parse_from_str(since, "%Y-%m-%dT%H:%M:%S%.f").is_ok_and(|since| since > moment)
 }
 
 /// Runs a query as the administrator.
