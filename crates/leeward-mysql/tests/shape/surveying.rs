@@ -62,8 +62,17 @@ leeward_testkit::each_kind! {
         let (source, _) = ends(kind).await?;
         let fault = surveyed(&source, &["mysql", "no_such_a", "no_such_b"]).await.unwrap_err();
         ensure!(fault.kind == FaultKind::UnknownDatabase("no_such_a, no_such_b".to_owned()), "{fault}");
+        Ok(())
+    }
+
+    /// Without a list every database is surveyed but those of the server and of Leeward.
+    async fn no_list_of_databases_means_all_that_are_the_users_own(kind: Kind) -> Result<()> {
+        let (source, _) = ends(kind).await?;
+        script(&pair(kind).await?.source, "CREATE DATABASE surveyed_unasked;").await?;
         let survey = surveyed(&source, &[]).await?;
-        ensure!(survey.tables.is_empty() && survey.objects.is_empty() && survey.schemas.is_empty());
+        let system = |name: &str| leeward_core::name::SYSTEM_SCHEMAS.contains(&name);
+        ensure!(survey.schemas.iter().any(|schema| schema.name == "surveyed_unasked"));
+        ensure!(!survey.schemas.iter().any(|schema| system(&schema.name)), "{:?}", survey.schemas);
         Ok(())
     }
 }
