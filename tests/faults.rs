@@ -1,13 +1,15 @@
 //! Links that break and servers that die: everything comes back by itself, nothing is lost and nothing done twice, and
 //! what can be said meanwhile is said.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use leeward_testkit::each_kind;
-use leeward_testkit::proxy::Link;
+use leeward_testkit::proxy::{Direction, Link};
+use mysql_async::prelude::Queryable;
+use rustix::process::Signal;
 
-use crate::support::{Stage, eventually};
+use crate::support::{PASSWORD, Stage, eventually, query};
 
 /// A table of every strategy; the keyless one would show a row that was written twice.
 const TABLES: &str = "
@@ -181,6 +183,66 @@ each_kind! {
     }
 }
 
+each_kind! {
+    /// The source's password is changed under a running process: it reads the file again and goes on.
+    async fn a_rotated_password_is_read_again(kind: Kind) -> Result<()> {
+        let stage = Stage::own(kind, "rotated").await?;
+        prepare(&stage).await?;
+        stage.source().create_account("rotating", PASSWORD, "SELECT, PROCESS").await?;
+        std::fs::write(stage.path("password"), format!("{PASSWORD}\n"))?;
+        let leeward = stage.leeward(&["sync", "--source-password-file", "password", "--cycle-interval", "250ms"]);
+        let url = stage.source().url("rotating", "").replace("rotating:@", "rotating@");
+        let sync = leeward.env("LEEWARD_SOURCE_URL", &url).start()?;
+        stage.caught_up().await?;
+        std::fs::write(stage.path("password"), "Quay-new-never-shown\n")?;
+        stage.source().exec_script("ALTER USER 'rotating'@'%' IDENTIFIED BY 'Quay-new-never-shown';").await?;
+        let mut conn = stage.source().connect().await?;
+        let threads = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'rotating'";
+        for thread in query::<u64>(&mut conn, threads).await? {
+            // A thread may have ended by itself in between.
+            let _ = conn.query_drop(format!("KILL {thread}")).await;
+        }
+        conn.disconnect().await?;
+        stage.on_source(WRITES).await?;
+        stage.caught_up().await?;
+        let ran = sync.stop().await?.exits(0);
+        assert!(!ran.text().contains("never-shown"), "{}", ran.text());
+        Ok(())
+    }
+
+    /// A process that waits for a source which says nothing stops when asked to, and soon; a second signal ends it at
+    /// once.
+    async fn a_process_that_waits_for_a_silent_source_can_be_stopped(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "silent_stop").await?;
+        prepare(&stage).await?;
+        let proxy = stage.source_through(Link::default()).await?;
+        for signals in 1..=2 {
+            let mut sync = stage.start_sync()?;
+            stage.caught_up().await?;
+            proxy.stall_one_way(Direction::ToClient);
+            let before = proxy.counters().bytes_to_server;
+            eventually("an answer is waited for", async || {
+                Ok((proxy.counters().bytes_to_server > before).then_some(()))
+            })
+            .await?;
+            let asked = Instant::now();
+            sync.signal(Signal::TERM)?;
+            sync.says("stopping as asked").await?;
+            if signals == 2 {
+                sync.signal(Signal::TERM)?;
+                sync.ended().await?.exits(143);
+                assert!(asked.elapsed() < Duration::from_secs(2), "after {} ms", asked.elapsed().as_millis());
+            } else {
+                sync.ended().await?.exits(0);
+                assert!(asked.elapsed() < Duration::from_secs(20), "after {} ms", asked.elapsed().as_millis());
+            }
+            proxy.resume();
+        }
+        stage.sync_once().await?;
+        Ok(())
+    }
+}
+
 /// How long a commit on the source may take to be seen on the target over a slow link at the default interval, in a test
 /// on a busy machine. The measured median is in the benchmarks.
 const LAG_MAX: Duration = Duration::from_secs(5);
@@ -194,7 +256,7 @@ each_kind! {
         let sync = stage.leeward(&["sync"]).start()?;
         stage.caught_up().await?;
         stage.on_source("INSERT INTO log (n) VALUES (99);").await?;
-        let committed = std::time::Instant::now();
+        let committed = Instant::now();
         let there = format!("SELECT COUNT(*) FROM {}.log WHERE n = 99", stage.database);
         eventually("the row is there", async || {
             Ok((stage.target_value::<u64>(&there).await? == 1).then_some(()))

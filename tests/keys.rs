@@ -46,6 +46,8 @@ each_kind! {
                  UPDATE parent SET code = 'moved on' WHERE id = 5;
                  UPDATE parent SET code = 'code 5' WHERE id = 6;
                  UPDATE parent SET code = 'code 6' WHERE id = 7;
+                 UPDATE parent SET code = 'unseen', updated_at = updated_at WHERE id = 8;
+                 UPDATE parent SET code = 'code 8' WHERE id = 9;
                  UPDATE parent SET note = 'rewritten, children stay' WHERE id BETWEEN 10 AND 20;",
             )
             .await?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use leeward_testkit::each_kind;
 use leeward_testkit::servers::Kind;
+use mysql_async::prelude::Queryable;
 use rustix::process::Signal;
 
 use crate::support::{Stage, eventually};
@@ -106,4 +107,63 @@ each_kind! {
         stage.on_source("DROP TABLE log;").await?;
         stage.assert_equal().await
     }
+
+    /// The target is promoted while a cycle is about to be committed: it is rolled back, the process ends, and no other
+    /// begins.
+    async fn nothing_is_written_to_a_target_once_it_is_promoted(kind: Kind) -> Result<()> {
+        let stage = prepared(kind, "promoted").await?;
+        let arguments = ["sync", "--cycle-interval", "250ms", "--lease-ttl", "600s"];
+        let mut sync = stage.leeward(&arguments).start()?;
+        stage.caught_up().await?;
+        let mut application = stage.target().connect().await?;
+        application.query_drop("START TRANSACTION").await?;
+        application.query_drop("SELECT * FROM promoted.t WHERE id = 1 FOR UPDATE").await?;
+        stage.on_source("UPDATE t SET n = 100 WHERE id = 1;").await?;
+        waits_for_a_lock(&stage, "promoted").await?;
+        let promote = "UPDATE leeward.lease SET epoch = epoch + 1, promoted = 1 WHERE lane = 'promoted';";
+        stage.target().exec_script(promote).await?;
+        application.query_drop("COMMIT").await?;
+        eventually("the process has ended", async || Ok((!sync.is_running()?).then_some(()))).await?;
+        sync.ended().await?.exits(1).says(&["lease"]);
+        application.disconnect().await?;
+        assert_eq!(stage.target_value::<i64>("SELECT n FROM promoted.t WHERE id = 1").await?, 1);
+        stage.run(&["sync", "--once"]).await?.exits(3).says(&["promoted"]);
+        stage.run(&["seed"]).await?.exits(3).says(&["promoted"]);
+        stage.run(&["verify", "--repair"]).await?.exits(3).says(&["promoted"]);
+        assert_eq!(stage.target_value::<i64>("SELECT n FROM promoted.t WHERE id = 1").await?, 1);
+        Ok(())
+    }
+
+    /// A process vanishes in the middle of a transaction, its connection stays open and its rows locked: the server ends
+    /// it after a while, and the successor gets on.
+    async fn the_locks_of_a_vanished_process_do_not_outlast_it_for_long(kind: Kind) -> Result<()> {
+        let mut stage = prepared(kind, "vanished").await?;
+        stage.target_url.push_str("?read_timeout=5s");
+        let first = stage.start_sync()?;
+        stage.caught_up().await?;
+        let mut application = stage.target().connect().await?;
+        application.query_drop("START TRANSACTION").await?;
+        application.query_drop("SELECT * FROM vanished.t WHERE id = 1 FOR UPDATE").await?;
+        stage.on_source("UPDATE t SET n = 100 WHERE id = 1;").await?;
+        waits_for_a_lock(&stage, "vanished").await?;
+        first.signal(Signal::STOP)?;
+        // What it was about to write is written now, and stays locked by a transaction that nobody will end.
+        application.query_drop("COMMIT").await?;
+        application.disconnect().await?;
+        let mut second = stage.start_sync()?;
+        second.says("lease taken").await?;
+        stage.caught_up().await?;
+        second.stop().await?.exits(0);
+        first.kill().await?;
+        stage.assert_equal().await
+    }
+}
+
+/// Waits until a statement on a table of the database waits for a row's lock on the target.
+async fn waits_for_a_lock(stage: &Stage, database: &str) -> Result<()> {
+    let sql = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE";
+    eventually("a row's lock is waited for", async || {
+        Ok((stage.target_value::<u64>(&format!("{sql} '%{database}%'")).await? > 0).then_some(()))
+    })
+    .await
 }

@@ -49,7 +49,9 @@ pub struct MySqlTarget {
 impl MySqlTarget {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlTarget, Fault> {
-        Ok(MySqlTarget { session: Session::open(endpoint, "apply").await? })
+        let mut session = Session::open(endpoint, "apply").await?;
+        session.bound_silence().await?;
+        Ok(MySqlTarget { session })
     }
 }
 

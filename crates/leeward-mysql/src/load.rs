@@ -82,6 +82,7 @@ impl MySqlLoader {
     /// Connects, and asks whether the target takes `LOAD DATA LOCAL`.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlLoader, Fault> {
         let mut session = Session::open(endpoint, "load").await?;
+        session.bound_silence().await?;
         let row = session.row("ask for local_infile", "SELECT @@global.local_infile").await?;
         let local_infile = row.is_some_and(|row| matches!(text(&row, 0), Some("1" | "ON")));
         Ok(MySqlLoader { session, local_infile })

@@ -180,6 +180,17 @@ impl Session {
         Some(ok.status_flags().contains(StatusFlags::SERVER_STATUS_IN_TRANS))
     }
 
+    /// Lets the server end this session, and roll back its transaction, when it has heard nothing for two read time-outs:
+    /// longer than the other side is waited for. A process that vanished in the middle of a transaction would otherwise
+    /// keep its row locks for `wait_timeout` (8 h by default), and nobody could take its lane over.
+    ///
+    /// # Errors
+    /// Those of [`Session::run`].
+    pub async fn bound_silence(&mut self) -> Result<(), Fault> {
+        let silence_s = (self.timeouts.read.as_secs() * 2).max(2);
+        self.run("bound the session's silence", format!("SET SESSION wait_timeout={silence_s}")).await.map(|_| ())
+    }
+
     /// Executes one or more statements and drops what they return. The outcome is the last one's.
     ///
     /// # Errors
