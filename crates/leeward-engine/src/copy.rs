@@ -25,6 +25,11 @@ const FEED_BYTES: usize = 1024 * 1024;
 /// copy of it on the way (packet, row, batch, escaped text, packet) is as large again.
 const WIDE_BYTES: usize = 2 * 1024 * 1024;
 
+/// Mean bytes of a table's rows from which on its chunks are copied one at a time, over one pair of connections: a row
+/// shows its width only when it has been read, by then every worker would hold one, and a connection keeps a buffer as
+/// large as the widest row that it has carried.
+const WIDE_ROW_BYTES: u64 = 256 * 1024;
+
 /// What the copy works with.
 pub struct Copy<'a> {
     /// The servers.
@@ -60,7 +65,10 @@ type Work<'a> = (&'a PlannedTable, ChunkRecord);
 /// What the workers share.
 struct Shared<'a> {
     work: Mutex<mpsc::Receiver<Work<'a>>>,
+    /// Held by whoever has come upon a wide row.
     wide: Semaphore,
+    /// The connections over which tables of wide rows are copied.
+    wide_pair: Mutex<Option<Pair>>,
     result: StdMutex<Copied>,
     failed: StdMutex<HashSet<TableName>>,
     halt: CancellationToken,
@@ -73,6 +81,7 @@ pub async fn run(copy: &Copy<'_>, tables: &[&PlannedTable], known: Vec<ChunkReco
     let shared = Shared {
         work: Mutex::new(receive),
         wide: Semaphore::new(1),
+        wide_pair: Mutex::new(None),
         result: StdMutex::default(),
         failed: StdMutex::default(),
         halt: copy.stop.child_token(),
@@ -230,7 +239,12 @@ async fn worker(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
         if has_failed(shared, table) {
             continue;
         }
-        match copy_chunk(copy, shared, &mut pair, (table, &chunk)).await {
+        let copied = if table.row_bytes() >= WIDE_ROW_BYTES {
+            copy_chunk(copy, shared, &mut *shared.wide_pair.lock().await, (table, &chunk)).await
+        } else {
+            copy_chunk(copy, shared, &mut pair, (table, &chunk)).await
+        };
+        match copied {
             Ok((rows, bytes)) => {
                 let mut result = shared.result.lock().expect("no panic while held");
                 result.rows += rows;
@@ -241,7 +255,6 @@ async fn worker(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
                 }
             }
             Err(fault) => {
-                pair = None;
                 let ended = fail_table(shared, table, fault);
                 if ended.is_err() {
                     shared.halt.cancel();
@@ -265,7 +278,7 @@ fn fail_table(shared: &Shared<'_>, table: &PlannedTable, fault: Fault) -> Result
     Ok(())
 }
 
-/// A reader and a loader that belong to one worker.
+/// A reader and a loader that work hand in hand.
 type Pair = (Box<dyn ChunkReader>, Box<dyn ChunkLoader>);
 
 async fn copy_chunk(
@@ -298,7 +311,11 @@ async fn copy_chunk(
                 *pair = None;
                 patience.wait(fault).await?;
             }
-            copied => return copied,
+            Err(fault) => {
+                *pair = None;
+                return Err(fault);
+            }
+            Ok(copied) => return Ok(copied),
         }
     }
 }
