@@ -103,9 +103,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
 async fn measure_all(args: &BenchArgs, path: &Path) -> Result<ExitCode> {
     let cases = if args.cases.is_empty() { Case::ALL.to_vec() } else { args.cases.clone() };
     let kinds = kinds(args.kind).await?;
-    println!("{}", machine::describe());
+    // Looked at once: later on the load is our own.
+    let machine = machine::describe();
+    println!("{machine}");
     for case in cases {
-        let mut section = Section::new(case.slug(), &command_line(args, case), &machine::describe());
+        let mut section = Section::new(case.slug(), &command_line(args, case), &machine);
         for &kind in &kinds {
             eprintln!("bench: {} on {kind} …", case.slug());
             measure(case, kind, args, path.to_path_buf(), &mut section)
