@@ -9,6 +9,7 @@ use leeward_testkit::proxy::Link;
 use leeward_testkit::sample;
 use leeward_testkit::workload::{self, Traffic, Workload};
 use mysql_async::Opts;
+use mysql_async::prelude::Queryable;
 
 use crate::support::{Stage, assert_live_states_are_whole};
 
@@ -107,6 +108,24 @@ each_kind! {
             stage.sync_once().await?;
             stage.assert_equal().await?;
         }
+        Ok(())
+    }
+
+    /// A transaction that stays open on the source keeps `--once` waiting, because no mark can be proved past it. It says
+    /// whose it is, and ends when that ends.
+    async fn sync_once_says_whose_open_transaction_it_waits_for(kind: Kind) -> Result<()> {
+        let stage = Stage::own(kind, "once_held").await?;
+        stage.on_source("CREATE TABLE t (id INT NOT NULL PRIMARY KEY, n INT NOT NULL); INSERT INTO t VALUES (1, 1);").await?;
+        stage.seed().await?;
+        let mut holder = stage.source_conn().await?;
+        holder.query_drop("START TRANSACTION").await?;
+        holder.query_drop("UPDATE t SET n = 2 WHERE id = 1").await?;
+        let mut sync = stage.leeward(&["sync", "--once", "--cycle-interval", "250ms"]).start()?;
+        sync.says("root@localhost").await?;
+        assert!(sync.is_running()?);
+        holder.query_drop("COMMIT").await?;
+        sync.ended().await?.exits(0);
+        holder.disconnect().await?;
         Ok(())
     }
 }

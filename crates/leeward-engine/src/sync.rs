@@ -31,6 +31,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// How long `Until::LiveOnce` puts up with faults that pass by themselves.
 const ONCE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long `Until::LiveOnce` waits for the fence before it says for whom: transactions of ordinary length are over.
+const HOLDER_TOLD_AFTER: Duration = Duration::from_secs(3);
+
 /// When a run ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -186,6 +189,7 @@ impl Service<'_> {
         watch: &dyn Watch,
         (stop, lost): (&CancellationToken, &CancellationToken),
     ) -> Result<(), Fault> {
+        let mut untold_since = (options.until == Until::LiveOnce).then(Instant::now);
         while !stop.is_cancelled() {
             let began = Instant::now();
             let proved_before = self.lane.fence_proved;
@@ -202,6 +206,10 @@ impl Service<'_> {
                     let live = report.state == LaneState::Live && proved_before;
                     if options.until == Until::LiveOnce && live {
                         return Ok(());
+                    }
+                    if !proved_before && untold_since.is_some_and(|since| since.elapsed() >= HOLDER_TOLD_AFTER) {
+                        untold_since = None;
+                        tell_holder(&self.lane);
                     }
                     let left = options.interval.saturating_sub(began.elapsed());
                     if report.state == LaneState::Live || !self.lane.fence_proved || !self.lane.is_behind() {
@@ -319,6 +327,14 @@ impl Service<'_> {
             trouble.stored = true;
             self.lane.record.state = record.state;
         }
+    }
+}
+
+/// Says whose open transaction keeps the marks from being proved: without it, `--once` does not end.
+fn tell_holder(lane: &Lane) {
+    if let Some(holder) = lane.record.holders.first() {
+        let thread = holder.thread.map_or(String::new(), |thread| format!(" (thread {thread})"));
+        warn!("in step but for proof: waiting for a transaction of {}{thread} on the source to end", holder.account);
     }
 }
 

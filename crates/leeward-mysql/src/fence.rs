@@ -99,7 +99,10 @@ pub async fn observe(
     };
     let skip = |thread: u64| thread == me || ours.contains(&thread);
     processes.iter().for_each(|row| add_process(&mut seen, row, skip));
-    transactions.iter().for_each(|row| add_transaction(&mut seen, row, skip));
+    // A thread that holds a transaction and sleeps is the one that people must find.
+    let accounts: BTreeMap<u64, String> =
+        processes.iter().filter_map(|row| Some((number(row, 0)?, account(row)))).collect();
+    transactions.iter().for_each(|row| add_transaction(&mut seen, row, skip, &accounts));
     Ok(Some(seen))
 }
 
@@ -173,7 +176,7 @@ fn account(row: &Row) -> String {
     format!("{}@{}", text(row, 1).unwrap_or_default(), host.rsplit_once(':').map_or(host, |(host, _)| host))
 }
 
-fn add_transaction(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool) {
+fn add_transaction(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool, accounts: &BTreeMap<u64, String>) {
     let (Some(thread), Some(started)) = (number(row, 0), time(row, 2)) else { return };
     // START TRANSACTION READ ONLY cannot leave a row behind.
     if skip(thread) || number(row, 3) == Some(1) {
@@ -183,8 +186,9 @@ fn add_transaction(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool
         seen.detached.insert(text(row, 1).unwrap_or_default().to_owned(), started);
         return;
     }
-    let idle = Thread { statement: None, transaction: None, account: format!("thread {thread}") };
-    seen.threads.entry(thread).or_insert(idle).transaction = Some(started);
+    let account = || accounts.get(&thread).cloned().unwrap_or_else(|| "an unknown account".to_owned());
+    let idle = || Thread { statement: None, transaction: None, account: account() };
+    seen.threads.entry(thread).or_insert_with(idle).transaction = Some(started);
 }
 
 fn number(row: &Row, at: usize) -> Option<u64> {
