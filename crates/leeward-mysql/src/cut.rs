@@ -102,9 +102,6 @@ impl<'s> MySqlCut<'s> {
         // Each turn finishes at least one statement, so the loop is bounded by their number.
         while done < asked.len() {
             let mut sql = Vec::new();
-            if done == 0 {
-                sql.extend_from_slice(b"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;");
-            }
             asked[done..].iter().for_each(|statement| {
                 sql.extend_from_slice(&statement.sql);
                 sql.push(b';');
@@ -141,8 +138,13 @@ impl<'s> MySqlCut<'s> {
     }
 }
 
+/// Opens the read view. The clock is read before it and asked for after it: a time read after it could be later than a
+/// commit that the view does not show, and the cut would claim that commit.
+const OPENING: &[u8] =
+    b"SET @leeward_at = NOW(6);START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;SELECT @leeward_at";
+
 fn statements<'a>(request: &CutRequest<'a>) -> Vec<Asked<'a>> {
-    let clock = Asked { sql: b"SELECT NOW(6)".to_vec(), what: What::Clock };
+    let clock = Asked { sql: OPENING.to_vec(), what: What::Clock };
     let deltas = request.deltas.iter().enumerate();
     let deltas = deltas.map(|(at, delta)| Asked { sql: delta_query(delta), what: What::Delta(at, delta.table) });
     let borders = request.borders.iter().enumerate();
