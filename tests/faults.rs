@@ -32,6 +32,20 @@ async fn prepare(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// Waits until no cycle has been committed for four times the interval, so that one is under way and waits.
+async fn stands_still(stage: &Stage) -> Result<()> {
+    let sql = format!("SELECT cycle FROM leeward.lane WHERE lane='{}'", stage.database);
+    let mut last = (0, Instant::now());
+    eventually("the lane stands still", async || {
+        let cycle: u64 = stage.target_value(&sql).await?;
+        if cycle != last.0 {
+            last = (cycle, Instant::now());
+        }
+        Ok((last.1.elapsed() >= Duration::from_secs(1)).then_some(()))
+    })
+    .await
+}
+
 /// Waits until the lane counts as blocked, and returns what status says of it.
 async fn blocked(stage: &Stage) -> Result<String> {
     eventually("the lane is blocked", async || {
@@ -220,11 +234,7 @@ each_kind! {
             let mut sync = stage.start_sync()?;
             stage.caught_up().await?;
             proxy.stall_one_way(Direction::ToClient);
-            let before = proxy.counters().bytes_to_server;
-            eventually("an answer is waited for", async || {
-                Ok((proxy.counters().bytes_to_server > before).then_some(()))
-            })
-            .await?;
+            stands_still(&stage).await?;
             let asked = Instant::now();
             sync.signal(Signal::TERM)?;
             sync.says("stopping as asked").await?;
