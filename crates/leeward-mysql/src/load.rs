@@ -57,6 +57,8 @@ impl ChunkReader for MySqlReader {
                 RowEvent::EndOfAll => break,
             };
             cut::push_row(&mut batch, &row);
+            // A wide row should not be held twice while the loader is waited for.
+            drop(row);
             if batch.bytes() >= BATCH_BYTES {
                 take.take(std::mem::replace(&mut batch, RowBatch::new(width))).await?;
             }
