@@ -11,7 +11,7 @@ use leeward_testkit::workload::{self, Traffic, Workload};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
 
-use super::figures::{Figure, Section, median, percentile};
+use super::figures::{Figure, Section, Target, median, percentile};
 use super::rig::{ROUND_TRIP, Rig};
 use super::tables::{DATABASE, create_database};
 use crate::binary::terminate;
@@ -66,14 +66,9 @@ pub(super) async fn measure(kind: Kind, runs: u32, path: PathBuf, section: &mut 
     terminate(&mut sync).await?;
     drop(link);
     writing.stop().await?;
-    let figure = |what: &str, values, at_most| Figure {
-        server: rig.server(),
-        what: what.to_owned(),
-        unit: "s",
-        values,
-        at_most,
-    };
-    section.add(figure("commit to commit, median of a run", medians, Some(LAG_S_MAX)));
+    let figure =
+        |what: &str, values, target| Figure { server: rig.server(), what: what.to_owned(), unit: "s", values, target };
+    section.add(figure("commit to commit, median of a run", medians, Some(Target::Median(LAG_S_MAX))));
     section.add(figure("commit to commit, 95th percentile of a run", tails, None));
     section.note(&format!(
         "{PROBES} probes a run, one every {} ms: a row committed on the source until it is seen on the target, looked at \

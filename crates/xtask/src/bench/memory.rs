@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use leeward_testkit::servers::Kind;
 
-use super::figures::{Figure, Section};
+use super::figures::{Figure, Section, Target};
 use super::peak;
 use super::rig::Rig;
 use super::seed::PEAK_MIB_MAX;
@@ -37,5 +37,5 @@ async fn peaks(rig: &Rig, runs: u32, what: String) -> Result<Figure> {
         rig.clear_target().await?;
         values.push(peak::run(rig.leeward.command(&["seed"])).await?.peak_mib);
     }
-    Ok(Figure { server: rig.server(), what, unit: "MiB", values, at_most: Some(PEAK_MIB_MAX) })
+    Ok(Figure { server: rig.server(), what, unit: "MiB", values, target: Some(Target::EveryRun(PEAK_MIB_MAX)) })
 }

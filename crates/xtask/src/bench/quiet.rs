@@ -10,7 +10,7 @@ use leeward_testkit::servers::Kind;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::figures::{Figure, Section};
+use super::figures::{Figure, Section, Target};
 use super::rig::{ROUND_TRIP, Rig};
 use super::tables::{DATABASE, create_database};
 use crate::binary::terminate;
@@ -44,15 +44,20 @@ pub(super) async fn measure(kind: Kind, runs: u32, path: PathBuf, section: &mut 
     // An interval shorter than a cycle leaves no pause between two cycles.
     let hurried = cycles(&rig, &link, runs, &["sync", "--cycle-interval", "100ms"]).await?;
     let server = rig.server();
-    let figure = |what: &str, unit, values, at_most| Figure {
+    let figure = |what: &str, unit, values, target| Figure {
         server: server.clone(),
         what: what.to_owned(),
         unit,
         values,
-        at_most,
+        target,
     };
     let round_trips = usual.iter().map(|run| run.round_trips).collect();
-    section.add(figure("round trips to the source in a quiet cycle", "", round_trips, Some(ROUND_TRIPS_MAX)));
+    section.add(figure(
+        "round trips to the source in a quiet cycle",
+        "",
+        round_trips,
+        Some(Target::Median(ROUND_TRIPS_MAX)),
+    ));
     section.add(figure(
         "bytes to the source in a quiet cycle",
         "KiB",

@@ -10,7 +10,7 @@ use leeward_testkit::servers::{ClientProgram, Kind};
 use mysql_async::prelude::Queryable;
 use tokio::process::Command;
 
-use super::figures::{Figure, Section};
+use super::figures::{Figure, Section, Target};
 use super::peak;
 use super::rig::Rig;
 use super::tables::{DATABASE, SBTEST_TABLES, fill_sbtest};
@@ -36,17 +36,17 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
         ratios.push(seed.wall_s / dump_s);
     }
     let server = rig.server();
-    let figure = |what: &str, unit, values, at_most| Figure {
+    let figure = |what: &str, unit, values, target| Figure {
         server: server.clone(),
         what: what.to_owned(),
         unit,
         values,
-        at_most,
+        target,
     };
     section.add(figure("mysqldump into mysql", "s", dumps, None));
     section.add(figure("leeward seed", "s", seeds, None));
-    section.add(figure("leeward seed / mysqldump into mysql, run by run", "times", ratios, Some(1.0)));
-    section.add(figure("peak memory of leeward seed", "MiB", peaks, Some(PEAK_MIB_MAX)));
+    section.add(figure("leeward seed / mysqldump into mysql, run by run", "times", ratios, Some(Target::Median(1.0))));
+    section.add(figure("peak memory of leeward seed", "MiB", peaks, Some(Target::EveryRun(PEAK_MIB_MAX))));
     section.note(&format!(
         "{SBTEST_TABLES} tables of {rows} rows each: id, k, c CHAR(120), pad CHAR(60), an index on k. `leeward seed` also \
          surveys, plans, builds indexes after the rows, and at its end compares every row of both sides; \
