@@ -16,6 +16,7 @@ use leeward_core::row::KeyCells;
 use tracing::warn;
 
 use crate::apply::{Applying, DeltaOutcome, settle_owed, table_fault};
+use crate::clock;
 use crate::delta::{self, AppliedRows};
 use crate::lane::{Lane, TableWork};
 use crate::scrub::{self, Bench, Braking, Compared, ScrubPace};
@@ -82,15 +83,15 @@ struct Next {
 /// Runs one cycle and commits it. On an error nothing of it has happened, except after
 /// [`FaultKind::OutcomeUnknown`]: then read the lane's cycle number back.
 pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, Fault> {
-    let (asked, looked) = (Instant::now(), lane.looked);
+    let (asked, looked) = (clock::now(), lane.looked);
     let now = observe(lane, hands.source).await?;
     if lane.looked != looked {
-        hands.pace.saw_answer(asked.elapsed());
+        hands.pace.saw_answer(clock::since(asked));
     }
     let picks = scrub::pick(lane, hands.pace, now);
     let mut apply = hands.target.begin(hands.lease).await?;
     let target_now = apply.now();
-    let began = Instant::now();
+    let began = clock::now();
 
     let deltas = delta::deltas(lane);
     let delta_tables: Vec<usize> = deltas.iter().map(|(at, _)| *at).collect();
@@ -189,7 +190,7 @@ fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
 fn wait_for_locked(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome]) -> Result<(), Fault> {
     let locked = |outcome: &DeltaOutcome| outcome.complete.is_none() && outcome.failed.is_none();
     let Some(delta) = outcomes.iter().position(locked) else { return Ok(()) };
-    let patient = lane.committed.is_some_and(|committed| committed.elapsed() < LOCKED_PATIENCE);
+    let patient = lane.committed.is_some_and(|committed| clock::since(committed) < LOCKED_PATIENCE);
     if lane.record.state != LaneState::Live || !patient {
         return Ok(());
     }
@@ -201,7 +202,7 @@ fn wait_for_locked(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome
 /// no mark.
 pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
     let last_cut = lane.record.cut_at.unwrap_or(NaiveDateTime::MIN);
-    if lane.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+    if lane.looked.is_some_and(|looked| clock::since(looked) < LOOK_EVERY) {
         return Ok(last_cut);
     }
     let probes = lane.probes();
@@ -211,7 +212,7 @@ pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDa
     };
     let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
     let seen = source.observe(&tables, look).await?;
-    lane.looked = Some(Instant::now());
+    lane.looked = Some(clock::now());
     match seen {
         Some(seen) => {
             lane.stale_looks = 0;
@@ -269,14 +270,14 @@ fn after_deltas(
         }
         // While catching up there is no window to speak of: each batch is new.
         next.window = Some(std::mem::take(&mut outcome.window));
-        let stale = work.saved.is_none_or(|saved| saved.elapsed().as_secs() >= MARK_SAVED_EVERY_S);
+        let stale = work.saved.is_none_or(|saved| clock::since(saved).as_secs() >= MARK_SAVED_EVERY_S);
         next.write = stale || outcome.applied > 0;
     }
     for (table, next) in lane.tables.iter().zip(&mut next) {
         // A static table is at the cut by its class; what contradicts it is the scrub's to find.
         if table.planned.strategy == Strategy::Watch && table.record.state == TableState::Live {
             next.record.cut_at = Some(at);
-            next.write = table.saved.is_none_or(|saved| saved.elapsed().as_secs() >= MARK_SAVED_EVERY_S);
+            next.write = table.saved.is_none_or(|saved| clock::since(saved).as_secs() >= MARK_SAVED_EVERY_S);
         }
     }
     next
@@ -390,13 +391,13 @@ fn state_event(state: &LaneState) -> Event {
 }
 
 fn elapsed(began: Instant) -> TimeDelta {
-    TimeDelta::from_std(began.elapsed()).unwrap_or_default()
+    TimeDelta::from_std(clock::since(began)).unwrap_or_default()
 }
 
 /// Takes over what has been committed.
 fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>) {
     lane.record = record;
-    lane.committed = Some(Instant::now());
+    lane.committed = Some(clock::now());
     for (table, next) in lane.tables.iter_mut().zip(next) {
         table.record = next.record;
         if let Some(window) = next.window {
@@ -407,7 +408,7 @@ fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>) {
         }
         table.behind = if table.is_active() { next.behind } else { None };
         if next.write {
-            table.saved = Some(Instant::now());
+            table.saved = Some(clock::now());
         }
     }
 }

@@ -2,7 +2,7 @@
 //! transaction after the delta was written, so a difference is never lag: it is a deleted row, a change behind the
 //! clock, or damage. It is narrowed to rows, which are fetched from the same cut and repaired in the same transaction.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
@@ -15,6 +15,7 @@ use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::scrub::contradictions;
 
 use crate::apply::{BorderOutcome, settle_owed, table_fault, write_from_cut};
+use crate::clock;
 use crate::lane::{Lane, TableWork, seconds};
 
 /// Rows of one range at most. A differing range lists its row hashes on both sides, about 100 bytes a row in memory.
@@ -197,9 +198,9 @@ pub async fn compare(
         return Ok(compared);
     }
     let asked: Vec<Range<'_>> = ranges.iter().map(|(_, range)| range.clone()).collect();
-    let began = Instant::now();
+    let began = clock::now();
     let (source, target) = tokio::join!(bench.cut.digests(&asked), bench.apply.digests(&asked));
-    pace.learn(began.elapsed());
+    pace.learn(clock::since(began));
     for ((table, range), digests) in ranges.into_iter().zip(source?.into_iter().zip(target?)) {
         let result = match digests {
             (Ok(source), Ok(target)) => compare_range(bench, table, &range, (source, target)).await?,

@@ -10,6 +10,7 @@ use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::clock;
 use crate::cycle::{self, CycleReport, Hands};
 use crate::drift::{self, Looks};
 use crate::lane::Lane;
@@ -76,15 +77,7 @@ pub async fn run(
         let lane = load(control.as_mut(), &options.lane).await?;
         let settings = &lane.plan.settings.scrub;
         let pace = ScrubPace::budget(settings.chunk_rows, settings.source_share, options.interval);
-        let mut service = Service {
-            servers: servers.as_ref(),
-            lease: &lease,
-            lane,
-            pace,
-            connected: None,
-            trouble: None,
-            unplanned: Vec::new(),
-        };
+        let mut service = Service::new(servers.as_ref(), &lease, lane, pace);
         service.run(options, watch, (stop, heartbeat.lost())).await
     }
     .await;
@@ -120,12 +113,12 @@ async fn connect_control(
     options: &SyncOptions,
     stop: &CancellationToken,
 ) -> Result<Box<dyn Control>, Fault> {
-    let began = Instant::now();
+    let began = clock::now();
     let mut wait = BACKOFF.0;
     loop {
         match open_control(servers).await {
             Ok(control) => return Ok(control),
-            Err(fault) if fault.decision() == Decision::Retry && patient(options, began) => {
+            Err(fault) if fault.decision() == Decision::Retry && patient(options.until, began) => {
                 warn!(fault = %fault, "target not reachable yet; trying again");
                 pause(wait, stop).await?;
                 wait = (wait * 2).min(BACKOFF.1);
@@ -145,8 +138,8 @@ async fn open_control(servers: &dyn Servers) -> Result<Box<dyn Control>, Fault> 
     Ok(control)
 }
 
-fn patient(options: &SyncOptions, since: Instant) -> bool {
-    options.until == Until::Stopped || since.elapsed() < ONCE_PATIENCE
+fn patient(until: Until, since: Instant) -> bool {
+    until == Until::Stopped || clock::since(since) < ONCE_PATIENCE
 }
 
 async fn pause(wait: Duration, stop: &CancellationToken) -> Result<(), Fault> {
@@ -171,27 +164,35 @@ struct Trouble {
     stored: bool,
 }
 
-struct Service<'a> {
+/// A lane under way: its memory and its connections. [`run`] turns it on a timer; a simulator turns it by hand.
+pub struct Service<'a> {
     servers: &'a dyn Servers,
     lease: &'a Lease,
-    lane: Lane,
-    pace: ScrubPace,
+    /// The lane.
+    pub lane: Lane,
+    /// How much each cycle compares.
+    pub pace: ScrubPace,
     connected: Option<Connected>,
     trouble: Option<Trouble>,
     /// Tables of the source that the plan does not know and that have been told of.
     unplanned: Vec<TableName>,
 }
 
-impl Service<'_> {
+impl<'a> Service<'a> {
+    /// Takes a loaded lane up. Nothing is connected yet.
+    pub fn new(servers: &'a dyn Servers, lease: &'a Lease, lane: Lane, pace: ScrubPace) -> Service<'a> {
+        Service { servers, lease, lane, pace, connected: None, trouble: None, unplanned: Vec::new() }
+    }
+
     async fn run(
         &mut self,
         options: &SyncOptions,
         watch: &dyn Watch,
         (stop, lost): (&CancellationToken, &CancellationToken),
     ) -> Result<(), Fault> {
-        let mut untold_since = (options.until == Until::LiveOnce).then(Instant::now);
+        let mut untold_since = (options.until == Until::LiveOnce).then(clock::now);
         while !stop.is_cancelled() {
-            let began = Instant::now();
+            let began = clock::now();
             let proved_before = self.lane.fence_proved;
             let turn = tokio::select! {
                 turn = self.turn() => turn,
@@ -200,37 +201,39 @@ impl Service<'_> {
             };
             match turn {
                 Ok(report) => {
-                    self.trouble = None;
                     log(&report);
                     watch.cycle(&report);
                     let live = report.state == LaneState::Live && proved_before;
                     if options.until == Until::LiveOnce && live {
                         return Ok(());
                     }
-                    if !proved_before && untold_since.is_some_and(|since| since.elapsed() >= HOLDER_TOLD_AFTER) {
+                    if !proved_before && untold_since.is_some_and(|since| clock::since(since) >= HOLDER_TOLD_AFTER) {
                         untold_since = None;
                         tell_holder(&self.lane);
                     }
-                    let left = options.interval.saturating_sub(began.elapsed());
+                    let left = options.interval.saturating_sub(clock::since(began));
                     if report.state == LaneState::Live || !self.lane.fence_proved || !self.lane.is_behind() {
                         pause(left, stop).await?;
                     }
                 }
-                Err(fault) => self.handle(fault, options, stop).await?,
+                Err(fault) => {
+                    let wait = self.endure(fault, options.until).await?;
+                    pause(wait, stop).await?;
+                }
             }
         }
         Ok(())
     }
 
     /// Connects where needed, looks for drift when it is time, and runs one cycle.
-    async fn turn(&mut self) -> Result<CycleReport, Fault> {
+    pub async fn turn(&mut self) -> Result<CycleReport, Fault> {
         let connected = match &mut self.connected {
             Some(connected) => connected,
             None => self.connected.insert(connect(self.servers).await?),
         };
-        if connected.looked.is_none_or(|looked| looked.elapsed() >= DRIFT_EVERY) {
+        if connected.looked.is_none_or(|looked| clock::since(looked) >= DRIFT_EVERY) {
             let drift = drift::look(&mut self.lane, &mut connected.looks).await?;
-            connected.looked = Some(Instant::now());
+            connected.looked = Some(clock::now());
             let mut events = drift.events;
             events.extend(drift.unplanned.iter().filter(|name| !self.unplanned.contains(name)).map(drift::new_table));
             self.unplanned = drift.unplanned;
@@ -252,6 +255,7 @@ impl Service<'_> {
             braking: Braking::On,
         };
         let report = cycle::run(&mut self.lane, &mut hands).await?;
+        self.trouble = None;
         if report.events.iter().any(|event| event.kind == "quarantine") {
             // The fault that a cycle met does not say which ALTER would help; the next look does.
             connected.looked = None;
@@ -259,29 +263,30 @@ impl Service<'_> {
         Ok(report)
     }
 
-    async fn handle(&mut self, fault: Fault, options: &SyncOptions, stop: &CancellationToken) -> Result<(), Fault> {
+    /// Does what a turn's fault calls for and returns how long to wait before the next, or the fault when it ends the run.
+    pub async fn endure(&mut self, fault: Fault, until: Until) -> Result<Duration, Fault> {
         // A conflict leaves the connections whole, and with them what the fence has seen.
         if fault.kind != FaultKind::Conflict {
             self.connected = None;
         }
         if fault.kind == FaultKind::OutcomeUnknown && self.was_committed().await {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         let decision = fault.decision();
         let trouble =
-            self.trouble.get_or_insert_with(|| Trouble { since: Instant::now(), wait: BACKOFF.0, stored: false });
+            self.trouble.get_or_insert_with(|| Trouble { since: clock::now(), wait: BACKOFF.0, stored: false });
         let (wait, since, stored) = (trouble.wait, trouble.since, trouble.stored);
         trouble.wait = (wait * 2).min(BACKOFF.1);
         match decision {
             Decision::Halt { .. } => return Err(fault),
             Decision::Quarantine { .. } => self.quarantine(&fault).await?,
-            Decision::Block { .. } if options.until == Until::LiveOnce => return Err(fault),
-            Decision::Retry if !patient(options, since) => return Err(fault),
+            Decision::Block { .. } if until == Until::LiveOnce => return Err(fault),
+            Decision::Retry if !patient(until, since) => return Err(fault),
             Decision::Block { remedy } if !stored => {
                 error!(fault = %fault, remedy, "lane blocked; it goes on by itself once this is remedied");
                 self.store_blocked(&fault, &remedy).await;
             }
-            Decision::Retry if since.elapsed() >= BLOCKED_AFTER && !stored => {
+            Decision::Retry if clock::since(since) >= BLOCKED_AFTER && !stored => {
                 error!(fault = %fault, "lane blocked; trying again until it passes");
                 self.store_blocked(&fault, &format!("wait, or look at why: {fault}")).await;
             }
@@ -289,7 +294,7 @@ impl Service<'_> {
                 warn!(fault = %fault, wait_ms = wait.as_millis(), "trying again")
             }
         }
-        pause(wait, stop).await
+        Ok(wait)
     }
 
     /// Reads back whether the cycle whose COMMIT was not answered happened. If it did, this process's memory is one
