@@ -4,6 +4,7 @@
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use crate::brake::{BrakeEvidence, Released};
 use crate::fence::Holder;
 use crate::mark::{Contradiction, Mark};
 use crate::name::TableName;
@@ -110,6 +111,12 @@ pub struct TableRecord {
     pub scrub: ScrubRecord,
     /// What scrubs have shown against its class.
     pub contradictions: Vec<Contradiction>,
+    /// What the brake saw, while it holds the table.
+    #[serde(default)]
+    pub brake: Option<Box<BrakeEvidence>>,
+    /// How far a person has released the brake, until the next whole pass has ended.
+    #[serde(default)]
+    pub released: Option<Released>,
 }
 
 /// Progress and results of the rolling comparison of one table.
@@ -132,8 +139,19 @@ pub struct ScrubRecord {
     pub rows_repaired: u64,
     /// Rows that the running pass had to delete on the target.
     pub rows_deleted: u64,
+    /// Rows that tombstones have deleted since the running pass, or the last one, began.
+    #[serde(default)]
+    pub rows_buried: u64,
     /// Rows that the last complete pass had to add, rewrite or delete.
     pub last_pass_differences: u64,
+}
+
+impl ScrubRecord {
+    /// Returns how many rows have been deleted or overwritten since the running pass, or the last one, began: what the
+    /// brake counts.
+    pub fn spent(&self) -> u64 {
+        self.rows_repaired.saturating_add(self.rows_deleted).saturating_add(self.rows_buried)
+    }
 }
 
 impl TableRecord {
@@ -147,6 +165,8 @@ impl TableRecord {
             rows_applied: 0,
             scrub: ScrubRecord::default(),
             contradictions: Vec::new(),
+            brake: None,
+            released: None,
         }
     }
 }

@@ -58,6 +58,9 @@ pub struct PlannedTable {
     /// clock is written by the application (design §4); 0 where the fence suffices.
     #[serde(default)]
     pub overlap_s: u64,
+    /// Whether the policy says that the table is empty at times, so that an empty source is no reason for the brake.
+    #[serde(default)]
+    pub may_be_empty: bool,
     /// How sure that is.
     pub confidence: Confidence,
     /// Why, most important first.

@@ -62,7 +62,7 @@ pub fn plan(policy: &Policy, survey: &Survey) -> Result<Plan, Vec<PlanMistake>> 
     let (mut tables, mut left_out, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
     for seen in seen {
         match decide(&Subject { seen, survey, policy }) {
-            Ok(Decided::Kept(choice)) => tables.push(planned(seen, capped(choice, &fence))),
+            Ok(Decided::Kept(choice)) => tables.push(planned(seen, policy, capped(choice, &fence))),
             Ok(Decided::LeftOut(left)) => left_out.push(left),
             Err(mistake) => mistakes.push(mistake),
         }
@@ -162,7 +162,8 @@ fn fits_keyless(subject: &Subject<'_>) -> bool {
     subject.rows() <= limits.rows_max && subject.seen.data_bytes <= limits.bytes_max
 }
 
-fn planned(seen: &TableSurvey, choice: Choice) -> PlannedTable {
+fn planned(seen: &TableSurvey, policy: &Policy, choice: Choice) -> PlannedTable {
+    let deletes = policy.rule_for(&seen.table.name).map(|rule| rule.deletes.clone()).unwrap_or_default();
     let Choice { class, strategy, mark_column, overlap_s, confidence, reasons, advice } = choice;
     PlannedTable {
         table: seen.table.clone(),
@@ -170,6 +171,7 @@ fn planned(seen: &TableSurvey, choice: Choice) -> PlannedTable {
         strategy,
         mark_column,
         overlap_s,
+        may_be_empty: deletes.may_be_empty,
         confidence,
         reasons,
         advice,

@@ -16,13 +16,13 @@ mod rules;
 mod settings;
 mod value;
 
-pub use rules::{CHECKS, TableRule, Wish};
+pub use rules::{CHECKS, Deletes, TableRule, Wish};
 pub use settings::{
     BatchSettings, CheckSettings, KeylessSettings, OnContradiction, Platform, ScrubSettings, SeedSettings, Settings,
     Waiver,
 };
 
-use crate::scrub::Brake;
+use crate::brake::Brake;
 use layers::{Reader, Section};
 
 /// The default policy, with the argument for each of its values.

@@ -16,10 +16,11 @@ use leeward_core::row::KeyCells;
 use tracing::warn;
 
 use crate::apply::{Applying, DeltaOutcome, settle_owed, table_fault};
+use crate::brake::{Braking, Guard};
 use crate::clock;
 use crate::delta::{self, AppliedRows};
 use crate::lane::{Lane, TableWork};
-use crate::scrub::{self, Bench, Braking, Compared, ScrubPace};
+use crate::scrub::{self, Bench, Compared, ScrubPace};
 
 /// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
 const MARK_SAVED_EVERY_S: u64 = 10;
@@ -113,12 +114,13 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         delta.is_none_or(|delta| next[table].at_cut && outcomes[delta].failed.is_none())
     };
     let (picks, borders) = keep_comparable(picks, borders, comparable);
-    let mut bench = Bench { lane, cut: cut.as_mut(), apply: apply.as_mut(), at, braking: hands.braking };
+    let guard = Guard { lane, braking: hands.braking, cut_at: at, target_at: target_now };
+    let mut bench = Bench { cut: cut.as_mut(), apply: apply.as_mut(), guard };
     let compared = scrub::compare(&mut bench, &picks, borders, hands.pace).await?;
     let rows_compared = compared.iter().map(|one| one.rows).sum();
     let repairs = repairs(lane, &compared);
 
-    let (mut events, mut stops) = (Vec::new(), failed_deltas(&delta_tables, &mut outcomes)?);
+    let (mut events, mut stops) = (bulk(lane, &delta_tables, &outcomes), failed_deltas(&delta_tables, &mut outcomes)?);
     take_in(&mut next, compared, at, &mut events, &mut stops);
     let record = lane_record(lane, &next, &stops, Times { at, target_now, applied_at: target_now + elapsed(began) });
     if record.state != lane.record.state {
@@ -127,6 +129,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     for (table, (cause, reason, remedy)) in stops {
         // Quarantine is taken in before the commit: should the commit fail, the next cycle finds the same again.
         events.push(lane.quarantine(table, cause, &reason, &remedy));
+        lane.tables[table].record.brake = next[table].record.brake.clone();
         next[table].record.state = lane.tables[table].record.state.clone();
         next[table].write = true;
     }
@@ -178,6 +181,23 @@ fn failed_deltas(delta_tables: &[usize], outcomes: &mut [DeltaOutcome]) -> Resul
     let failed = delta_tables.iter().zip(outcomes);
     let failed = failed.filter_map(|(&table, outcome)| Some((table, outcome.failed.take()?)));
     failed.map(|(table, fault)| Ok((table, scrub::stop_for(&table_fault(fault)?)))).collect()
+}
+
+/// Returns an event for each table of which a delta has written more rows than the brake would let a comparison touch: it
+/// stops no delta, but the moment should be found again. What goes on with a backlog was told when that began.
+fn bulk(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome]) -> Vec<Event> {
+    let told = delta_tables.iter().zip(outcomes).filter_map(|(&table, outcome)| {
+        let work = &lane.tables[table];
+        let fresh = work.record.state == TableState::Live && work.behind.is_none();
+        let many = outcome.applied > lane.plan.settings.brake.limit(work.planned.rows_estimate);
+        (fresh && many && work.planned.strategy == Strategy::Merge).then(|| {
+            let name = work.planned.name().clone();
+            let text =
+                format!("{} rows of {name} were added or rewritten in one cycle, as its clock says", outcome.applied);
+            Event { kind: "bulk".into(), table: Some(name), text }
+        })
+    });
+    told.collect()
 }
 
 fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
@@ -338,11 +358,14 @@ fn take_in(
         }
         events.extend(one.events);
         if let Some(stop) = one.stop {
+            next.record.brake = one.brake;
             stops.push((one.table, stop));
             continue;
         }
         if one.pass_ended {
             next.record.state = TableState::Live;
+            // What a person agreed to has been done.
+            next.record.released = None;
             let since = if one.whole { Some(at) } else { next.record.scrub.verified_since };
             next.record.cut_at = next.record.cut_at.max(since);
         }

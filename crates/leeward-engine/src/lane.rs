@@ -174,6 +174,7 @@ impl Lane {
         table.planned = planned;
         table.record.state = TableState::CatchingUp;
         table.record.scrub = leeward_core::lane::ScrubRecord::default();
+        (table.record.brake, table.record.released) = (None, None);
         table.saved = None;
         self.probes_changed();
         Event { kind: "readmitted".into(), text: format!("{name} is caught up and compared again"), table: Some(name) }

@@ -2,6 +2,7 @@
 //! them going. It knows neither a driver nor AWS: the servers are reached through the ports of `leeward-core`.
 
 mod apply;
+pub mod brake;
 pub mod clock;
 mod copy;
 pub mod cycle;

@@ -11,11 +11,12 @@ use leeward_core::port::{Event, LeaseAnswer, Servers};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::brake::Braking;
 use crate::cycle::{self, Hands};
 use crate::lane::Lane;
 use crate::lease::{Claim, Heartbeat};
 use crate::progress::{Progress, Tell};
-use crate::scrub::{Braking, ScrubPace};
+use crate::scrub::ScrubPace;
 use crate::sync;
 
 /// Wait between cycles while a transaction on the source holds the fence.

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
+use leeward_core::brake::{BothSides, BrakeEvidence, Would};
 use leeward_core::class::Strategy;
-use leeward_core::digest::{Difference, Digest};
+use leeward_core::digest::{Counts, Difference, Digest};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{QuarantineCause, ScrubRecord, TableState};
 use leeward_core::policy::OnContradiction;
@@ -15,6 +16,7 @@ use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::scrub::contradictions;
 
 use crate::apply::{BorderOutcome, settle_owed, table_fault, write_from_cut};
+use crate::brake::{self, Guard};
 use crate::clock;
 use crate::lane::{Lane, TableWork, seconds};
 
@@ -68,15 +70,6 @@ impl ScrubPace {
     }
 }
 
-/// Whether the brake stops repairs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Braking {
-    /// Past the policy's limit a person must agree.
-    On,
-    /// The copy is new, or a person asked for the repair.
-    Off,
-}
-
 /// A range chosen for this cycle.
 #[derive(Debug, Clone)]
 pub struct Pick {
@@ -102,6 +95,8 @@ pub struct Compared {
     pub found: Vec<leeward_core::mark::Contradiction>,
     /// Why the table is taken out, if it is.
     pub stop: Option<(QuarantineCause, String, String)>,
+    /// What the brake saw, if it stopped the table.
+    pub brake: Option<Box<BrakeEvidence>>,
     /// What to store.
     pub events: Vec<Event>,
     /// Rows compared in this cycle.
@@ -161,16 +156,12 @@ pub fn borders<'a>(lane: &'a Lane, picks: &[Pick]) -> Vec<Border<'a>> {
 
 /// What a comparison works on.
 pub struct Bench<'a> {
-    /// The lane as last committed.
-    pub lane: &'a Lane,
     /// The open cut.
     pub cut: &'a mut dyn Cut,
     /// The open target transaction.
     pub apply: &'a mut dyn Apply,
-    /// The source's clock in the cut.
-    pub at: NaiveDateTime,
-    /// Whether the brake is on.
-    pub braking: Braking,
+    /// The brake.
+    pub guard: Guard<'a>,
 }
 
 /// Compares the picked ranges and repairs what differs. `borders` answers the keyed picks in order.
@@ -183,14 +174,14 @@ pub async fn compare(
     let (mut ranges, mut compared) = (Vec::new(), Vec::new());
     let mut borders = borders.into_iter();
     for pick in picks {
-        let planned = &bench.lane.tables[pick.table].planned;
+        let planned = &bench.guard.lane.tables[pick.table].planned;
         let border = if pick.rows.is_some() { borders.next() } else { Some(BorderOutcome::At(None)) };
         match border {
             Some(BorderOutcome::At(upto)) => {
                 let keys = KeyRange { after: pick.after.clone(), upto };
                 ranges.push((pick.table, Range { table: planned, keys }));
             }
-            Some(BorderOutcome::Failed(fault)) => compared.push(Compared::failed(bench.lane, pick.table, &fault)),
+            Some(BorderOutcome::Failed(fault)) => compared.push(Compared::failed(bench.guard.lane, pick.table, &fault)),
             Some(BorderOutcome::Unknown) | None => {}
         }
     }
@@ -206,7 +197,7 @@ pub async fn compare(
             (Ok(source), Ok(target)) => compare_range(bench, table, &range, (source, target)).await?,
             // Locked away for the moment: compared another time.
             (Err(fault), _) | (_, Err(fault)) if fault.kind == FaultKind::Conflict => continue,
-            (Err(fault), _) | (_, Err(fault)) => Compared::failed(bench.lane, table, &fault),
+            (Err(fault), _) | (_, Err(fault)) => Compared::failed(bench.guard.lane, table, &fault),
         };
         compared.push(result);
     }
@@ -219,7 +210,7 @@ async fn compare_range(
     range: &Range<'_>,
     (source, target): (Digest, Digest),
 ) -> Result<Compared, Fault> {
-    let mut compared = Compared::begun(bench.lane, table, bench.at);
+    let mut compared = Compared::begun(bench.guard.lane, table, bench.guard.cut_at);
     compared.scrub.rows_compared += source.rows;
     compared.rows = source.rows;
     if source != target {
@@ -228,7 +219,7 @@ async fn compare_range(
             Ok(()) => {}
             Err(fault) => {
                 let fault = table_fault(fault)?;
-                compared = Compared::failed(bench.lane, table, &fault);
+                compared = Compared::failed(bench.guard.lane, table, &fault);
             }
         }
         if compared.stop.is_some() {
@@ -236,7 +227,7 @@ async fn compare_range(
             return Ok(compared);
         }
     }
-    compared.advance(&range.keys, bench.at);
+    compared.advance(&range.keys, bench.guard.cut_at);
     Ok(compared)
 }
 
@@ -247,29 +238,32 @@ async fn repair(
     (source, target): (&Digest, &Digest),
     compared: &mut Compared,
 ) -> Result<(), Fault> {
-    let limit = compared.limit(bench);
-    let surplus = target.rows.saturating_sub(source.rows);
+    let everything = range.keys.after.is_none() && range.keys.upto.is_none();
+    let whole = everything.then_some(BothSides { source: source.rows, target: target.rows });
+    let surplus = Counts { extra: target.rows.saturating_sub(source.rows), ..Counts::default() };
     // Known from the counts alone, before any list is made.
-    if surplus > limit {
-        return compared.brake(bench.lane, surplus, limit);
+    if !compared.may(bench.guard, &surplus.would(whole)) {
+        return Ok(());
     }
-    if !range.table.has_key() {
-        rewrite(bench, range, (source, target), compared, limit).await?;
-    } else {
-        let (there, here) = tokio::join!(bench.cut.row_hashes(range), bench.apply.row_hashes(range));
-        let found = Difference::between(&there?, &here?);
-        let touched = (found.changed.len() + found.extra.len()) as u64;
-        if touched > limit {
-            return compared.brake(bench.lane, touched, limit);
-        }
+    let (there, here) = tokio::join!(bench.cut.row_hashes(range), bench.apply.row_hashes(range));
+    let (there, here) = (there?, here?);
+    if range.table.has_key() {
+        let found = Difference::between(&there, &here);
         if found.is_empty() {
             return Err(Fault::new(FaultKind::RowsRefused, "find the rows that differ").of(range.table.name()));
         }
-        compared.note(bench.lane, &found);
-        if compared.stop.is_some() {
-            return Ok(());
+        let would = Would { delete_keys: &found.extra, overwrite_keys: &found.changed, ..found.counts().would(whole) };
+        if compared.may(bench.guard, &would) && compared.note(bench.guard.lane, found.counts()) {
+            mend(bench, range, compared.table, &found).await?;
         }
-        mend(bench, range, compared.table, &found).await?;
+    } else {
+        let found = Counts::without_keys(&there, &here);
+        if compared.may(bench.guard, &found.would(whole)) && compared.note(bench.guard.lane, found) {
+            rewrite(bench, range).await?;
+        }
+    }
+    if compared.stop.is_some() {
+        return Ok(());
     }
     let healed = bench.apply.digests(std::slice::from_ref(range)).await?;
     match healed.into_iter().next() {
@@ -280,7 +274,7 @@ async fn repair(
 }
 
 async fn mend(bench: &mut Bench<'_>, range: &Range<'_>, table: usize, found: &Difference) -> Result<(), Fault> {
-    let table = &bench.lane.tables[table];
+    let table = &bench.guard.lane.tables[table];
     bench.apply.delete(range.table, &found.extra).await?;
     let wanted: Vec<KeyCells> = found.missing.iter().chain(&found.changed).cloned().collect();
     // A row whose key differs from its old one only in case is gone from the wanted keys' sight otherwise (T9).
@@ -289,25 +283,12 @@ async fn mend(bench: &mut Bench<'_>, range: &Range<'_>, table: usize, found: &Di
 }
 
 /// Replaces a small table without a key: its rows cannot be told apart, so neither can the differing ones.
-async fn rewrite(
-    bench: &mut Bench<'_>,
-    range: &Range<'_>,
-    (source, target): (&Digest, &Digest),
-    compared: &mut Compared,
-    limit: u64,
-) -> Result<(), Fault> {
-    let touched = target.rows.saturating_sub(source.rows);
-    if touched > limit {
-        return compared.brake(bench.lane, touched, limit);
-    }
+async fn rewrite(bench: &mut Bench<'_>, range: &Range<'_>) -> Result<(), Fault> {
     // The planner admitted it by size; twice its limit leaves room to grow until the next plan.
-    let rows_max = bench.lane.plan.settings.keyless.rows_max * 2;
+    let rows_max = bench.guard.lane.plan.settings.keyless.rows_max * 2;
     let rows = bench.cut.all_rows(range.table, rows_max).await?;
     bench.apply.clear(range.table).await?;
-    bench.apply.write(range.table, &rows).await?;
-    compared.repaired += source.rows.abs_diff(target.rows).max(1);
-    compared.scrub.rows_repaired += compared.repaired;
-    Ok(())
+    bench.apply.write(range.table, &rows).await.map(|_| ())
 }
 
 impl Compared {
@@ -317,6 +298,7 @@ impl Compared {
             scrub.pass_began = Some(at);
             scrub.after = None;
             (scrub.rows_compared, scrub.rows_added, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0, 0);
+            scrub.rows_buried = 0;
         }
         Compared {
             table,
@@ -325,6 +307,7 @@ impl Compared {
             whole: false,
             found: Vec::new(),
             stop: None,
+            brake: None,
             events: Vec::new(),
             rows: 0,
             repaired: 0,
@@ -338,42 +321,25 @@ impl Compared {
         compared
     }
 
-    /// Returns how many more rows this pass may overwrite or delete.
-    fn limit(&self, bench: &Bench<'_>) -> u64 {
-        if bench.braking == Braking::Off {
-            return u64::MAX;
-        }
-        let rows = bench.lane.tables[self.table].planned.rows_estimate;
-        let spent = self.scrub.rows_repaired + self.scrub.rows_deleted;
-        bench.lane.plan.settings.brake.limit(rows).saturating_sub(spent)
+    /// Returns whether the brake lets rows be touched; otherwise the table stops.
+    fn may(&mut self, guard: Guard<'_>, would: &Would<'_>) -> bool {
+        let Some(seen) = guard.stops(self.table, &self.scrub, would) else { return true };
+        self.stop = Some(brake::stop(guard.lane, self.table, &seen));
+        self.brake = Some(seen);
+        false
     }
 
-    fn brake(&mut self, lane: &Lane, rows: u64, limit: u64) -> Result<(), Fault> {
-        let name = lane.tables[self.table].planned.name();
-        self.stop = Some((
-            QuarantineCause::Brake,
-            format!("a comparison would overwrite or delete {rows} rows of {name}; the brake allows {limit}"),
-            format!(
-                "check what happened to {name} on the source; if it is right, run `leeward verify --repair --tables {name}`"
-            ),
-        ));
-        Ok(())
-    }
-
-    fn note(&mut self, lane: &Lane, found: &Difference) {
+    /// Takes note of what differs, and returns whether it may be repaired; otherwise the table stops.
+    fn note(&mut self, lane: &Lane, found: Counts) -> bool {
         let table = &lane.tables[self.table];
         let name = table.planned.name();
         self.found = contradictions(table.planned.strategy, found);
-        self.scrub.rows_added += found.missing.len() as u64;
-        self.scrub.rows_repaired += found.changed.len() as u64;
-        self.scrub.rows_deleted += found.extra.len() as u64;
-        self.repaired += found.rows() as u64;
-        let text = format!(
-            "{name}: {} rows added, {} rewritten, {} deleted to equal the source",
-            found.missing.len(),
-            found.changed.len(),
-            found.extra.len()
-        );
+        self.scrub.rows_added += found.missing;
+        self.scrub.rows_repaired += found.changed;
+        self.scrub.rows_deleted += found.extra;
+        self.repaired += found.rows();
+        let Counts { missing, changed, extra } = found;
+        let text = format!("{name}: {missing} rows added, {changed} rewritten, {extra} deleted to equal the source");
         self.events.push(Event { kind: "repair".into(), table: Some(name.clone()), text });
         let verified = table.record.state == TableState::Live;
         let ask = lane.plan.settings.on_contradiction == OnContradiction::Quarantine;
@@ -390,6 +356,7 @@ impl Compared {
             // Before the first whole pass, differences are rows that moved while the table was copied.
             self.found.clear();
         }
+        self.stop.is_none()
     }
 
     /// Moves the pass past a range that is equal now.

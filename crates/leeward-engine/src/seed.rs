@@ -16,6 +16,7 @@ use leeward_core::port::{Control, Event, Lease, Look, Servers, Shape, TablePart}
 use leeward_core::survey::ObjectFacts;
 use tokio_util::sync::CancellationToken;
 
+use crate::brake::Braking;
 use crate::copy::{self, Copy};
 use crate::cycle::{self, Hands};
 use crate::lane::{Lane, seconds};
@@ -23,7 +24,7 @@ use crate::lease::{self, Claim, Heartbeat};
 use crate::objects;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
-use crate::scrub::{Braking, ScrubPace};
+use crate::scrub::ScrubPace;
 use crate::sync;
 
 /// How often a look that was not fresh is repeated before the first read, and the first wait in between, which is longer

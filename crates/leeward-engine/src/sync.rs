@@ -10,12 +10,13 @@ use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::brake::Braking;
 use crate::clock;
 use crate::cycle::{self, CycleReport, Hands};
 use crate::drift::{self, Looks};
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
-use crate::scrub::{Braking, ScrubPace};
+use crate::scrub::ScrubPace;
 
 /// How often definitions are compared. One query a side; a changed table is taken out within this time.
 const DRIFT_EVERY: Duration = Duration::from_secs(2);

@@ -33,6 +33,9 @@ struct Line<'a> {
     strategy: Strategy,
     mark_column: Option<&'a str>,
     overlap_s: u64,
+    /// Left out where it is not said, so that the names of plans from before the key keep.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    may_be_empty: bool,
 }
 
 impl Plan {
@@ -68,6 +71,7 @@ impl<'a> Line<'a> {
             strategy: planned.strategy,
             mark_column: planned.mark_column.as_deref(),
             overlap_s: planned.overlap_s,
+            may_be_empty: planned.may_be_empty,
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct TableRule {
     pub line: usize,
     /// What is to be done.
     pub wish: Wish,
+    /// What is to be known of its deletes.
+    pub deletes: Deletes,
     /// Why, as written.
     pub reason: Option<String>,
     glob: GlobMatcher,
@@ -49,12 +51,22 @@ pub enum Wish {
     },
 }
 
+/// What a rule says of the deletes of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deletes {
+    /// Whether the table is empty at times, so that an empty source is no reason for the brake.
+    pub may_be_empty: bool,
+}
+
 impl TableRule {
     /// Returns whether the rule speaks of this table. Case counts (T29).
     pub fn matches(&self, name: &TableName) -> bool {
         self.glob.is_match(name.to_string())
     }
 }
+
+/// Keys of a rule that say how a table is kept.
+const KEEP_KEYS: [&str; 4] = ["class", "strategy", "mark_column", "may_be_empty"];
 
 /// Reads `[[table]]`.
 pub(super) fn table_rules(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Vec<TableRule> {
@@ -81,6 +93,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     let class = reader.optional(entry, "class", value::word::<Class>);
     let strategy = reader.optional(entry, "strategy", value::word::<Strategy>);
     let mark_column = reader.optional(entry, "mark_column", value::text);
+    let may_be_empty = reader.optional(entry, "may_be_empty", value::yes_or_no).unwrap_or(false);
     let reason = reader.optional(entry, "reason", value::text);
     let wish = match exclude {
         Some(true) => {
@@ -94,7 +107,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     };
     let (pattern, glob) = pattern?;
     let line = reader.line(entry.place("match"));
-    Some(TableRule { pattern, line, wish, reason, glob })
+    Some(TableRule { pattern, line, wish, deletes: Deletes { may_be_empty }, reason, glob })
 }
 
 fn table_glob(value: &toml::de::DeValue<'_>) -> Result<(String, GlobMatcher), String> {
@@ -108,7 +121,7 @@ fn table_glob(value: &toml::de::DeValue<'_>) -> Result<(String, GlobMatcher), St
 
 /// An excluded table is one that is lost with the region, so that must be said on purpose and with a reason.
 fn check_exclusion(reader: &mut Reader<'_>, entry: &Section<'_, '_>) {
-    for key in ["class", "strategy", "mark_column"] {
+    for key in KEEP_KEYS {
         if entry.has(key) {
             reader.mistake(entry.place(key), entry.key(key), "has no meaning beside exclude = true");
         }
@@ -131,8 +144,8 @@ fn check_wish(reader: &mut Reader<'_>, entry: &Section<'_, '_>, class: Option<Cl
     if entry.has("mark_column") && class == Some(Class::Static) {
         reader.mistake(entry.place("mark_column"), entry.key("mark_column"), "has no meaning for a static table");
     }
-    if !["class", "strategy", "mark_column", "exclude"].iter().any(|key| entry.has(key)) {
-        let text = "asks for nothing; give class, strategy, mark_column or exclude";
+    if !KEEP_KEYS.iter().chain(&["exclude"]).any(|key| entry.has(key)) {
+        let text = "asks for nothing; give class, strategy, mark_column, may_be_empty or exclude";
         reader.mistake(entry.place("match"), entry.key("match"), text);
     }
 }

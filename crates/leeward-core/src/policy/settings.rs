@@ -4,8 +4,8 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::brake::Brake;
 use crate::policy::Policy;
-use crate::scrub::Brake;
 
 /// The resolved settings that travel inside a plan: all that the engine and the readiness checks obey.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -121,6 +121,7 @@ fn planned(table: Table, class: Class, strategy: Strategy) -> PlannedTable {
         strategy,
         mark_column: None,
         overlap_s: 0,
+        may_be_empty: false,
         confidence: Confidence::High,
         reasons: Vec::new(),
         advice: Vec::new(),
@@ -143,6 +144,8 @@ fn record(table: &str) -> TableRecord {
             ..ScrubRecord::default()
         },
         contradictions: Vec::new(),
+        brake: None,
+        released: None,
     }
 }
 

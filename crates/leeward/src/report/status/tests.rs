@@ -45,6 +45,8 @@ fn table(name: &str, state: TableState) -> TableRecord {
         rows_applied: 1_234,
         scrub: ScrubRecord { verified_since: ago(90_000), ..ScrubRecord::default() },
         contradictions: vec![],
+        brake: None,
+        released: None,
     }
 }
 
