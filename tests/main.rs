@@ -10,6 +10,7 @@ mod ddl;
 mod disk;
 mod end_to_end;
 mod faults;
+mod held;
 mod input;
 mod keys;
 mod lease;

@@ -7,14 +7,18 @@
 //!
 //! Pure: observations come from `leeward-mysql`, which also proves that each one is fresh.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
-/// Barriers kept at once. A held barrier makes later ones wait behind it, so more than a handful tell nothing new;
-/// when full, the newest waiting ones are thinned out and the mark only moves in coarser steps.
-const BARRIERS_MAX: usize = 8;
+/// Barriers kept at once. Behind a long transaction they are thinned out so that their ages double: sixteen reach from
+/// one look back to days, and the mark only moves in coarser steps.
+const BARRIERS_MAX: usize = 16;
+
+/// How long a transaction must have been open before its start tells it from the thread's next one. Servers print the
+/// start in whole seconds, so one that began in the second before the last could be followed by its twin.
+const TOLD_APART_AFTER: TimeDelta = TimeDelta::seconds(2);
 
 /// What one look at the source's threads showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub struct Observation {
     pub threads: BTreeMap<u64, Thread>,
     /// Transactions that belong to no thread (XA PREPARE of a session that has gone), by transaction id.
     pub detached: BTreeMap<String, NaiveDateTime>,
+    /// Whose transaction is being committed: others may see its rows already.
+    pub committing: BTreeSet<Member>,
 }
 
 /// One thread that runs a statement or holds a transaction.
@@ -73,6 +79,43 @@ pub struct Holder {
     pub since: Option<NaiveDateTime>,
 }
 
+/// What is settled but for some transactions that are still open: a *resting* mark, from which a cut can be read while
+/// the fence is held. It saves reading all that has been written since a long transaction began, cycle after cycle.
+///
+/// Claim: let a cut have been read to its end that was opened after the look from which this comes. In a later cut,
+/// nothing stamped below `settled` can be new as long as [`Resting::holds`] at a look made *after* that cut was opened.
+/// Why: whoever could have stamped such a row was noted. Those that are not held here any more had ended before the
+/// earlier cut, which showed their rows; those held here have not ended at the later look, so neither cut shows theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resting {
+    /// What is settled but for `held_by`.
+    pub settled: Settled,
+    server: String,
+    seen_at: NaiveDateTime,
+    held_by: BTreeMap<Member, NaiveDateTime>,
+}
+
+impl Resting {
+    /// Returns whether each transaction that was open is open still, on the same server and with no step back of its
+    /// clock in between.
+    pub fn holds(&self, seen: &Observation) -> bool {
+        let open = |member: &Member, since: &NaiveDateTime| match member {
+            Member::Thread(id) => seen.threads.get(id).is_some_and(|thread| thread.transaction == Some(*since)),
+            Member::Detached(id) => seen.detached.get(id) == Some(since),
+        };
+        self.server == seen.server
+            && self.seen_at <= seen.now
+            && self.held_by.iter().all(|(member, since)| open(member, since) && !seen.committing.contains(member))
+    }
+
+    /// Adds the transactions that an earlier one, from which the last cut was read, was held by.
+    #[must_use]
+    pub fn and_held_by(mut self, earlier: &Resting) -> Resting {
+        self.held_by.extend(earlier.held_by.iter().map(|(member, since)| (member.clone(), *since)));
+        self
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Barrier {
     settled: Settled,
@@ -80,9 +123,12 @@ struct Barrier {
     noted: Option<BTreeMap<Member, Noted>>,
 }
 
+/// Who may still bring a row from before a barrier.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Member {
+pub enum Member {
+    /// A thread, by id.
     Thread(u64),
+    /// A transaction without a thread, by transaction id.
     Detached(String),
 }
 
@@ -123,8 +169,7 @@ impl Fence {
             proved = self.barriers.pop_front().map(|barrier| barrier.settled);
         }
         if self.barriers.len() >= BARRIERS_MAX {
-            // The oldest is the one that decides; a newer one may stand in for its neighbour.
-            self.barriers.remove(BARRIERS_MAX - 2);
+            self.thin_out(seen.now);
         }
         self.barriers
             .push_back(Barrier { settled: Settled { before: seen.now, heads: seen.heads.clone() }, noted: None });
@@ -138,6 +183,32 @@ impl Fence {
     /// Forgets all barriers, because the probed tables have changed. Nothing that was proved is taken back.
     pub fn forget(&mut self) {
         self.barriers.clear();
+    }
+
+    /// Returns the newest mark that rests on transactions alone that are surely still the ones that were noted. Nothing
+    /// when no transaction holds the fence.
+    pub fn resting(&self) -> Option<Resting> {
+        let (server, seen_at) = (self.server.clone()?, self.last_now?);
+        let rests = |barrier: &Barrier| {
+            let held = barrier.noted.as_ref().filter(|noted| !noted.is_empty())?;
+            let held_by = held.iter().map(|(member, noted)| Some((member.clone(), noted.told_apart_at(seen_at)?)));
+            let held_by = held_by.collect::<Option<BTreeMap<_, _>>>()?;
+            Some(Resting { settled: barrier.settled.clone(), server: server.clone(), seen_at, held_by })
+        };
+        self.barriers.iter().rev().find_map(rests)
+    }
+
+    /// Takes out the barrier whose neighbours stand in for it best: those left are the denser the newer they are. The
+    /// oldest decides, and the newest is not noted yet, so both stay.
+    fn thin_out(&mut self, now: NaiveDateTime) {
+        let at = |index: usize| self.barriers[index].settled.before;
+        let gap = |index: &usize| {
+            let age_ms = (now - at(*index)).num_milliseconds().max(1);
+            (at(*index + 1) - at(*index - 1)).num_milliseconds() * 1_000 / age_ms
+        };
+        if let Some(index) = (1..self.barriers.len() - 1).min_by_key(gap) {
+            self.barriers.remove(index);
+        }
     }
 
     /// Returns from where clock windows must be read when the source's clock has been seen behind an earlier reading:
@@ -249,6 +320,11 @@ impl Noted {
         }
     }
 
+    /// Returns the start of its transaction once that tells it from any later one of the thread.
+    fn told_apart_at(&self, now: NaiveDateTime) -> Option<NaiveDateTime> {
+        self.transaction.filter(|since| now - *since >= TOLD_APART_AFTER)
+    }
+
     /// Returns whether the statement noted has surely ended. Where the server numbers statements the number tells;
     /// else one that has run for less time than has passed since the note (less a second of rounding) is another.
     fn is_another_statement(&self, current: Option<&Statement>, now: NaiveDateTime) -> bool {
@@ -292,6 +368,7 @@ mod tests {
             heads: vec![Some(u64::from(second))],
             threads: threads.collect(),
             detached: BTreeMap::new(),
+            committing: BTreeSet::new(),
         }
     }
 
@@ -378,6 +455,61 @@ mod tests {
         assert_eq!(fence.floor_below(at(50)), Some(at(41)));
         assert_eq!(proved(&mut fence, &seen(61, &[])), Some(at(60)));
         assert_eq!(fence.floor_below(at(50)), None);
+    }
+
+    #[test]
+    fn behind_a_long_transaction_a_mark_may_rest_until_it_ends() {
+        let mut fence = Fence::default();
+        let long: Row = (7, None, Some(0));
+        fence.observe(&seen(10, &[long]));
+        assert_eq!(fence.resting(), None, "nothing is noted yet");
+        fence.observe(&seen(11, &[long, (8, None, Some(11))]));
+        assert_eq!(fence.resting(), None, "a young transaction might end and be followed by its twin");
+        fence.observe(&seen(12, &[long]));
+        let resting = fence.resting().expect("only the long one holds");
+        assert_eq!(resting.settled.before, at(11));
+        assert!(resting.holds(&seen(13, &[long, (9, None, Some(13))])));
+        assert!(!resting.holds(&seen(13, &[])), "it has ended");
+        assert!(!resting.holds(&seen(13, &[(7, None, Some(13))])), "it has ended, and the thread is in another");
+        assert!(!resting.holds(&seen(11, &[long])), "the clock has stepped back");
+        let mut committing = seen(13, &[long]);
+        committing.committing.insert(Member::Thread(7));
+        assert!(!resting.holds(&committing), "others may see its rows already");
+        let mut failed_over = seen(13, &[long]);
+        failed_over.server = "two".into();
+        assert!(!resting.holds(&failed_over));
+    }
+
+    #[test]
+    fn a_mark_rests_on_prepared_transactions_too_but_not_on_a_statement_without_one_t41() {
+        let mut fence = Fence::default();
+        let with_detached = |second: u32, threads: &[Row]| {
+            let mut seen = seen(second, threads);
+            seen.detached.insert("4711".into(), at(0));
+            seen
+        };
+        fence.observe(&with_detached(10, &[]));
+        fence.observe(&with_detached(11, &[(7, Some((5, 9)), None)]));
+        assert_eq!(fence.resting(), None, "what the waiting statement has stamped may be committed at any moment");
+        fence.observe(&with_detached(12, &[]));
+        let resting = fence.resting().expect("only the prepared one holds");
+        assert!(resting.holds(&with_detached(13, &[])));
+        assert!(!resting.holds(&seen(13, &[])));
+    }
+
+    #[test]
+    fn a_resting_mark_follows_closely_however_long_the_transaction() {
+        let mut fence = Fence::default();
+        let long: Row = (7, None, Some(0));
+        for second in 1..3_000 {
+            // Another transaction is always open, each for three seconds.
+            let short: Row = (8 + u64::from(second / 3), None, Some(second / 3 * 3));
+            fence.observe(&seen(second, &[long, short]));
+            if second > 10 {
+                let rests = fence.resting().expect("there is always a barrier that only the long one holds");
+                assert!(at(second) - rests.settled.before <= TimeDelta::seconds(9), "{second}: {rests:?}");
+            }
+        }
     }
 
     #[test]

@@ -152,6 +152,12 @@ pub enum CutPart {
 /// One consistent read view of the source.
 #[async_trait]
 pub trait Cut: Send {
+    /// Asks the open view for more, as [`Source::cut`] does; [`CutPart::Opened`] does not come again.
+    async fn read(&mut self, request: &CutRequest<'_>, take: &mut dyn TakePart) -> Result<(), Fault>;
+
+    /// Looks at the source's threads while the view is open; see [`Source::observe`].
+    async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault>;
+
     /// Digests ranges, all in one round trip.
     async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault>;
 

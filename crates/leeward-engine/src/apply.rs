@@ -80,6 +80,15 @@ impl<'a> Applying<'a> {
         }
     }
 
+    /// Gets ready to take the same deltas once more from the same cut, begun further back.
+    pub fn again(&mut self) {
+        for outcome in &mut self.outcomes {
+            outcome.complete = None;
+            outcome.window = AppliedRows::default();
+            outcome.last = RowBatch::default();
+        }
+    }
+
     async fn rows(&mut self, delta: usize, rows: RowBatch) -> Result<(), Fault> {
         let at = self.delta_tables[delta];
         let table = &self.tables[at];

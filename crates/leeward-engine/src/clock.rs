@@ -18,6 +18,14 @@ pub fn since(then: Instant) -> Duration {
     now().saturating_duration_since(then)
 }
 
+/// Waits. Simulated time moves on at once.
+pub async fn pause(wait: Duration) {
+    match SIMULATED.get() {
+        Some(now) => SIMULATED.set(Some(now + wait)),
+        None => tokio::time::sleep(wait).await,
+    }
+}
+
 /// Lets this thread's engine see `now` in place of the machine's clock.
 pub fn simulate(now: Instant) {
     SIMULATED.set(Some(now));

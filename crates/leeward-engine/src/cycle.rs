@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{NaiveDateTime, TimeDelta};
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::fence::Observation;
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::mark::Mark;
 use leeward_core::name::{Side, TableName};
@@ -18,7 +19,7 @@ use tracing::warn;
 use crate::apply::{Applying, DeltaOutcome, settle_owed, table_fault};
 use crate::brake::{Braking, Guard};
 use crate::clock;
-use crate::delta::{self, AppliedRows};
+use crate::delta::{self, AppliedRows, From};
 use crate::lane::{Lane, TableWork};
 use crate::scrub::{self, Bench, Compared, ScrubPace};
 
@@ -60,6 +61,8 @@ pub struct CycleReport {
     pub cut_at: NaiveDateTime,
     /// The lane's state afterwards.
     pub state: LaneState,
+    /// Rows of the windows that were read.
+    pub rows_read: u64,
     /// Rows written by deltas.
     pub rows_applied: u64,
     /// Rows compared by the scrub.
@@ -79,6 +82,7 @@ struct Next {
     /// cut did not: a row stamped before that one may have been committed since.
     at_cut: bool,
     write: bool,
+    window_rows: u64,
 }
 
 /// Runs one cycle and commits it. On an error nothing of it has happened, except after
@@ -94,7 +98,8 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let target_now = apply.now();
     let began = clock::now();
 
-    let deltas = delta::deltas(lane);
+    let from = delta::from(lane);
+    let deltas = delta::deltas(lane, from);
     let delta_tables: Vec<usize> = deltas.iter().map(|(at, _)| *at).collect();
     let limits: Vec<u64> = deltas.iter().map(|(_, delta)| delta.rows_max).collect();
     let request = CutRequest {
@@ -103,12 +108,16 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     };
     let mut applying = Applying::new(apply.as_mut(), &lane.tables, &delta_tables, request.borders.len());
     let mut cut = hands.source.cut(&request, &mut applying).await?;
+    let look_after = match from {
+        From::Mark => None,
+        From::Rest => read_what_has_moved(lane, cut.as_mut(), &mut applying).await?,
+    };
     let Applying { mut outcomes, borders, owed, at, .. } = applying;
     let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
 
     wait_for_locked(lane, &delta_tables, &outcomes)?;
     settle_all_owed(cut.as_mut(), apply.as_mut(), lane, owed).await?;
-    let mut next = after_deltas(lane, &delta_tables, &limits, &mut outcomes, at);
+    let mut next = after_deltas(lane, (&delta_tables, &limits), (&mut outcomes, from), at);
     let comparable = |table: usize| {
         let delta = delta_tables.iter().position(|&of| of == table);
         delta.is_none_or(|delta| next[table].at_cut && outcomes[delta].failed.is_none())
@@ -137,13 +146,15 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     apply.record(&record, &written, &events).await?;
     let (closed, committed) = tokio::join!(cut.close(), apply.commit());
     committed?;
+    let rows_read = outcomes.iter().filter_map(|outcome| outcome.complete).sum();
     let rows_applied = outcomes.iter().map(|outcome| outcome.applied).sum();
-    adopt(lane, record, next);
+    adopt(lane, record, next, look_after);
     closed?;
     Ok(CycleReport {
         cycle: lane.record.cycle,
         cut_at: at,
         state: lane.record.state.clone(),
+        rows_read,
         rows_applied,
         rows_compared,
         repairs,
@@ -218,14 +229,43 @@ fn wait_for_locked(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome
     Err(Fault::new(FaultKind::Conflict, format!("wait for {name}, which is locked")).on(Side::Source))
 }
 
+/// Looks at the threads after a cut was read from resting marks. Where a transaction that they rest on has ended, or that
+/// cannot be told, everything is read again from the marks, in the same cut: it may show that transaction's rows. Returns
+/// the look, which proves nothing of this cut but may be the next cycle's first.
+async fn read_what_has_moved(
+    lane: &Lane,
+    cut: &mut dyn Cut,
+    applying: &mut Applying<'_>,
+) -> Result<Option<(Vec<usize>, Observation)>, Fault> {
+    let wait = lane.looked.map_or(Duration::ZERO, |looked| LOOK_EVERY.saturating_sub(clock::since(looked)));
+    if !wait.is_zero() {
+        clock::pause(wait).await;
+    }
+    let probes = lane.probes();
+    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
+    let seen = cut.observe(&tables, Look::Threads).await?;
+    let holds = |seen: &Observation| lane.tables.iter().all(|table| table.rested.iter().all(|one| one.on.holds(seen)));
+    if !seen.as_ref().is_some_and(holds) {
+        applying.again();
+        let deltas = delta::deltas(lane, From::Mark).into_iter().map(|(_, delta)| delta).collect();
+        cut.read(&CutRequest { deltas, borders: Vec::new() }, applying).await?;
+    }
+    Ok(seen.map(|seen| (probes, seen)))
+}
+
 /// Looks at the source's threads, if it is time, and returns its clock. A look that was not fresh proves nothing and moves
 /// no mark.
 pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
+    let probes = lane.probes();
+    // A table that was taken out since then has shifted the heads.
+    if let Some((_, seen)) = lane.rest.look_after.take().filter(|(probed, _)| *probed == probes) {
+        lane.observe(&probes, &seen);
+        return Ok(seen.now);
+    }
     let last_cut = lane.record.cut_at.unwrap_or(NaiveDateTime::MIN);
     if lane.looked.is_some_and(|looked| clock::since(looked) < LOOK_EVERY) {
         return Ok(last_cut);
     }
-    let probes = lane.probes();
     let look = match lane.plan.fence {
         FenceMode::Proved => Look::Threads,
         FenceMode::Window { .. } => Look::ClockOnly,
@@ -256,9 +296,8 @@ pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDa
 /// Works out what each table's record will be, from what its delta came to.
 fn after_deltas(
     lane: &Lane,
-    delta_tables: &[usize],
-    limits: &[u64],
-    outcomes: &mut [DeltaOutcome],
+    (delta_tables, limits): (&[usize], &[u64]),
+    (outcomes, from): (&mut [DeltaOutcome], From),
     at: NaiveDateTime,
 ) -> Vec<Next> {
     let unchanged = |table: &TableWork| Next {
@@ -268,6 +307,7 @@ fn after_deltas(
         at_cut: !table.has_delta(),
         // A state that was taken on without a commit of its own is still to be written.
         write: table.saved.is_none() && !table.is_active(),
+        window_rows: 0,
     };
     let mut next: Vec<Next> = lane.tables.iter().map(unchanged).collect();
     for (delta, &table) in delta_tables.iter().enumerate() {
@@ -275,6 +315,11 @@ fn after_deltas(
         let Some(rows) = outcome.complete.filter(|_| outcome.failed.is_none()) else { continue };
         let next = &mut next[table];
         next.record.rows_applied += outcome.applied;
+        next.window_rows = match (work.behind.is_some(), from) {
+            (true, _) => work.window_rows + rows,
+            (false, From::Mark) => rows,
+            (false, From::Rest) => work.window_rows,
+        };
         let proved = if work.behind.is_some() { work.proved_at_start } else { work.proved };
         if rows >= limits[delta] {
             next.behind = delta::resume_after(work, &outcome.last);
@@ -418,10 +463,26 @@ fn elapsed(began: Instant) -> TimeDelta {
 }
 
 /// Takes over what has been committed.
-fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>) {
+fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>, look_after: Option<(Vec<usize>, Observation)>) {
     lane.record = record;
     lane.committed = Some(clock::now());
-    for (table, next) in lane.tables.iter_mut().zip(next) {
+    if look_after.is_some() {
+        lane.looked = lane.committed;
+    }
+    lane.rest.look_after = look_after;
+    let offered = lane.rest.offered.take();
+    for (at, (table, next)) in lane.tables.iter_mut().zip(next).enumerate() {
+        let offer = table.offer(offered.as_ref(), at);
+        let ended = table.behind.is_some() && next.behind.is_none();
+        table.rested = match (next.at_cut, ended) {
+            (true, _) => offer.clone(),
+            (false, true) => table.offered_at_start.take(),
+            (false, false) => None,
+        };
+        if table.behind.is_none() {
+            table.offered_at_start = offer;
+        }
+        table.window_rows = next.window_rows;
         table.record = next.record;
         if let Some(window) = next.window {
             table.applied = window;

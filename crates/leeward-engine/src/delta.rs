@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use leeward_core::mark::Mark;
 use leeward_core::port::{Delta, DeltaStart, delta_start};
 use leeward_core::row::RowBatch;
 use sha2::{Digest as _, Sha256};
@@ -55,18 +56,44 @@ fn fingerprint(rows: &RowBatch, row: usize, cells: impl Iterator<Item = usize>) 
     u128::from_le_bytes(digest[..16].try_into().expect("16 of 32 bytes"))
 }
 
-/// Returns what to ask the next cut for, with the index of each table.
-pub fn deltas(lane: &Lane) -> Vec<(usize, Delta<'_>)> {
-    let wanted = lane.tables.iter().enumerate().filter(|(_, table)| table.is_active() && table.has_delta());
-    wanted.map(|(at, table)| (at, delta(lane, table))).collect()
+/// Rows of one window from which on a resting mark pays: it costs another look at the source's threads, about as much as
+/// reading a thousand narrow rows and finding that the target holds them.
+const RESTING_PAYS_ROWS: u64 = 1_000;
+
+/// From where windows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// From the marks.
+    Mark,
+    /// From the resting marks, which must be found to have held after the cut was opened.
+    Rest,
 }
 
-fn delta<'a>(lane: &'a Lane, table: &'a TableWork) -> Delta<'a> {
-    let floor = match table.record.mark {
-        leeward_core::mark::Mark::Clock { settled } => lane.fence.floor_below(settled),
+/// Returns from where the next cut's windows are to be read.
+pub fn from(lane: &Lane) -> From {
+    let pays = |table: &TableWork| {
+        table.is_active() && table.rested.is_some() && table.window_rows >= RESTING_PAYS_ROWS.min(rows_max(lane, table))
+    };
+    match lane.tables.iter().any(pays) {
+        true => From::Rest,
+        false => From::Mark,
+    }
+}
+
+/// Returns what to ask the next cut for, with the index of each table.
+pub fn deltas(lane: &Lane, from: From) -> Vec<(usize, Delta<'_>)> {
+    let wanted = lane.tables.iter().enumerate().filter(|(_, table)| table.is_active() && table.has_delta());
+    wanted.map(|(at, table)| (at, delta(lane, table, from))).collect()
+}
+
+fn delta<'a>(lane: &'a Lane, table: &'a TableWork, from: From) -> Delta<'a> {
+    let rested = table.rested.as_ref().filter(|_| from == From::Rest);
+    let mark = rested.map_or(table.record.mark, |rested| table.record.mark.advanced_to(rested.mark));
+    let floor = match mark {
+        Mark::Clock { settled } => lane.fence.floor_below(settled),
         _ => None,
     };
-    let from = table.behind.clone().unwrap_or_else(|| delta_start(table.record.mark, floor));
+    let from = table.behind.clone().unwrap_or_else(|| delta_start(mark, floor));
     Delta { table: &table.planned, from, rows_max: rows_max(lane, table) }
 }
 

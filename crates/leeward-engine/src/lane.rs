@@ -1,11 +1,12 @@
 //! A lane in the hands of a process: the plan, the records as last committed, and what is only believed in memory.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{NaiveDateTime, TimeDelta};
 use leeward_core::class::Strategy;
-use leeward_core::fence::{Fence, Observation};
+use leeward_core::fence::{Fence, Observation, Resting, Settled};
 use leeward_core::lane::{LaneRecord, LaneState, QuarantineCause, TableRecord, TableState};
 use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::plan::{FenceMode, Plan, PlannedTable};
@@ -36,6 +37,26 @@ pub struct Lane {
     unproved: VecDeque<(NaiveDateTime, Vec<Option<u64>>)>,
     /// When this process last looked at the source's threads.
     pub looked: Option<Instant>,
+    /// What resting marks are made of.
+    pub rest: Rest,
+}
+
+/// What resting marks are made of (see [`Resting`]).
+#[derive(Default)]
+pub struct Rest {
+    /// What the last look offers, with each table's mark: earned by reading a cut that is opened after it.
+    pub offered: Option<(Arc<Resting>, Vec<Mark>)>,
+    /// A look that was made after the last cut, with the tables that it probed. It is the next cycle's first.
+    pub look_after: Option<(Vec<usize>, Observation)>,
+}
+
+/// A mark that rests on open transactions: rows below it are on the target, but for those of these transactions.
+#[derive(Debug, Clone)]
+pub struct Rested {
+    /// The mark.
+    pub mark: Mark,
+    /// What it rests on.
+    pub on: Arc<Resting>,
 }
 
 /// One table in the hands of a process.
@@ -55,6 +76,12 @@ pub struct TableWork {
     pub proved_at_start: Mark,
     /// When the record was last written.
     pub saved: Option<Instant>,
+    /// From where windows may be read while the transactions are open on which it rests.
+    pub rested: Option<Rested>,
+    /// What was offered when the reading that [`TableWork::behind`] goes on with began; earned at its end.
+    pub offered_at_start: Option<Rested>,
+    /// Rows of the last window that was read from the mark.
+    pub window_rows: u64,
 }
 
 impl Lane {
@@ -93,6 +120,7 @@ impl Lane {
             stale_looks: 0,
             unproved: VecDeque::new(),
             looked: None,
+            rest: Rest::default(),
         }
     }
 
@@ -105,34 +133,45 @@ impl Lane {
     /// Takes in an observation made with `probes` and moves the proved marks.
     pub fn observe(&mut self, probes: &[usize], seen: &Observation) {
         let settled = match &self.plan.fence {
-            FenceMode::Proved => self.fence.observe(seen).map(|settled| (settled.before, settled.heads)),
+            FenceMode::Proved => self.fence.observe(seen),
             FenceMode::Window { overlap_s, .. } => {
                 let overlap = seconds(*overlap_s);
                 self.settle_by_window(seen, overlap)
             }
         };
-        let Some((before, heads)) = settled else { return };
-        self.fence_proved = true;
         for table in &mut self.tables {
-            if let Some(fsp) = table.clock_precision() {
-                // What the application stamps may lie in the past by as much as the plan allows for.
-                let before = before - seconds(table.planned.overlap_s);
-                let candidate = Mark::Clock { settled: floor_to_precision(before, fsp) };
-                table.proved = table.proved.advanced_to(candidate);
-            }
+            table.rested = table.rested.take().filter(|rested| rested.on.holds(seen));
         }
-        for (&at, head) in probes.iter().zip(heads) {
-            let candidate = head.map_or(Mark::None, |settled| Mark::Id { settled });
-            self.tables[at].proved = self.tables[at].proved.advanced_to(candidate);
+        let resting = self.fence.resting().filter(|_| self.plan.fence == FenceMode::Proved);
+        self.rest.offered = resting.map(|resting| {
+            let marks = self.marks_of(probes, &resting.settled);
+            (Arc::new(resting), marks)
+        });
+        let Some(settled) = settled else { return };
+        self.fence_proved = true;
+        let marks = self.marks_of(probes, &settled);
+        for (table, candidate) in self.tables.iter_mut().zip(marks) {
+            table.proved = table.proved.advanced_to(candidate);
         }
     }
 
+    /// Returns each table's mark for what is settled, with heads in the order of `probes`.
+    fn marks_of(&self, probes: &[usize], settled: &Settled) -> Vec<Mark> {
+        let clock = |table: &TableWork| {
+            let fsp = table.clock_precision()?;
+            // What the application stamps may lie in the past by as much as the plan allows for.
+            let before = settled.before - seconds(table.planned.overlap_s);
+            Some(Mark::Clock { settled: floor_to_precision(before, fsp) })
+        };
+        let mut marks: Vec<Mark> = self.tables.iter().map(|table| clock(table).unwrap_or_default()).collect();
+        for (&at, head) in probes.iter().zip(&settled.heads) {
+            marks[at] = head.map_or(Mark::None, |settled| Mark::Id { settled });
+        }
+        marks
+    }
+
     /// Without a proof, what was seen an overlap ago counts as settled.
-    fn settle_by_window(
-        &mut self,
-        seen: &Observation,
-        overlap: TimeDelta,
-    ) -> Option<(NaiveDateTime, Vec<Option<u64>>)> {
+    fn settle_by_window(&mut self, seen: &Observation, overlap: TimeDelta) -> Option<Settled> {
         self.unproved.push_back((seen.now, seen.heads.clone()));
         if self.unproved.len() > UNPROVED_MAX {
             self.unproved.remove(1);
@@ -141,13 +180,15 @@ impl Lane {
         while self.unproved.front().is_some_and(|(at, _)| *at + overlap <= seen.now) {
             settled = self.unproved.pop_front();
         }
-        settled
+        settled.map(|(before, heads)| Settled { before, heads })
     }
 
     /// Forgets what depends on the set of probed tables, because it has changed.
     pub fn probes_changed(&mut self) {
         self.fence.forget();
         self.unproved.clear();
+        self.rest = Rest::default();
+        self.tables.iter_mut().for_each(|table| (table.rested, table.offered_at_start) = (None, None));
     }
 
     /// Takes a table out until its remedy has been applied. Returns the event to store.
@@ -215,6 +256,9 @@ impl TableWork {
             behind: None,
             proved_at_start: proved,
             saved: None,
+            rested: None,
+            offered_at_start: None,
+            window_rows: 0,
         }
     }
 
@@ -226,6 +270,17 @@ impl TableWork {
     /// Returns whether the strategy reads a delta.
     pub fn has_delta(&self) -> bool {
         matches!(self.planned.strategy, Strategy::Append | Strategy::Merge)
+    }
+
+    /// Returns what the last look offers this table. A window that was itself read from a resting mark leaves out what
+    /// that one rests on, too.
+    pub fn offer(&self, offered: Option<&(Arc<Resting>, Vec<Mark>)>, at: usize) -> Option<Rested> {
+        let (on, marks) = offered?;
+        let on = match &self.rested {
+            Some(earlier) => Arc::new(Resting::clone(on).and_held_by(&earlier.on)),
+            None => on.clone(),
+        };
+        Some(Rested { mark: marks[at], on })
     }
 
     /// Returns the fractional digits of the clock column of a merged table.

@@ -370,6 +370,7 @@ fn log(report: &CycleReport) {
     tracing::debug!(
         cycle = report.cycle,
         cut_at = %report.cut_at,
+        rows_read = report.rows_read,
         rows_applied = report.rows_applied,
         rows_compared = report.rows_compared,
         rows_repaired = report.rows_repaired(),

@@ -55,11 +55,8 @@ impl MySqlSource {
 #[async_trait]
 impl Source for MySqlSource {
     async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault> {
-        let ours = [self.cut.thread_id()];
-        match look {
-            Look::Threads => fence::observe(&mut self.watch, self.processes, &ours, probes).await,
-            Look::ClockOnly => fence::observe_clock(&mut self.watch, probes).await,
-        }
+        let ours = self.cut.thread_id();
+        observe(&mut self.watch, (self.processes, ours), probes, look).await
     }
 
     async fn cut<'s>(
@@ -67,13 +64,30 @@ impl Source for MySqlSource {
         request: &CutRequest<'_>,
         take: &mut dyn TakePart,
     ) -> Result<Box<dyn Cut + 's>, Fault> {
-        MySqlCut::open(&mut self.cut, request, take).await.map(|cut| Box::new(cut) as Box<dyn Cut + 's>)
+        let mut cut = MySqlCut { session: &mut self.cut, watch: &mut self.watch, processes: self.processes };
+        cut.open(request, take).await?;
+        Ok(Box::new(cut))
+    }
+}
+
+/// Looks at the threads of the source, less `ours`, which holds the cut.
+async fn observe(
+    watch: &mut Session,
+    (processes, ours): (ProcessList, u64),
+    probes: &[&PlannedTable],
+    look: Look,
+) -> Result<Option<Observation>, Fault> {
+    match look {
+        Look::Threads => fence::observe(watch, processes, &[ours], probes).await,
+        Look::ClockOnly => fence::observe_clock(watch, probes).await,
     }
 }
 
 /// One open read view.
 pub struct MySqlCut<'s> {
     session: &'s mut Session,
+    watch: &'s mut Session,
+    processes: ProcessList,
 }
 
 /// One statement of a cut's query and what its answer is for.
@@ -89,15 +103,15 @@ enum What<'a> {
     Border(usize, &'a PlannedTable),
 }
 
-impl<'s> MySqlCut<'s> {
-    /// Opens a read view on this connection and hands the request's answer to `take`.
-    pub async fn open(
-        session: &'s mut Session,
-        request: &CutRequest<'_>,
-        take: &mut dyn TakePart,
-    ) -> Result<MySqlCut<'s>, Fault> {
-        let asked = statements(request);
-        let mut cut = MySqlCut { session };
+impl MySqlCut<'_> {
+    /// Opens the read view and hands the request's answer to `take`.
+    async fn open(&mut self, request: &CutRequest<'_>, take: &mut dyn TakePart) -> Result<(), Fault> {
+        let opening = Asked { sql: OPENING.to_vec(), what: What::Clock };
+        self.ask(std::iter::once(opening).chain(statements(request)).collect(), take).await
+    }
+
+    /// Sends statements and takes in all their answers.
+    async fn ask(&mut self, asked: Vec<Asked<'_>>, take: &mut dyn TakePart) -> Result<(), Fault> {
         let mut done = 0;
         // Each turn finishes at least one statement, so the loop is bounded by their number.
         while done < asked.len() {
@@ -107,14 +121,14 @@ impl<'s> MySqlCut<'s> {
                 sql.push(b';');
             });
             sql.pop();
-            done += cut.read(&sql, &asked[done..], take).await?;
+            done += self.send(&sql, &asked[done..], take).await?;
         }
-        Ok(cut)
+        Ok(())
     }
 
     /// Sends statements and takes in their answers, up to the end or past the first that fails. Returns how many are
     /// settled.
-    async fn read(&mut self, sql: &[u8], asked: &[Asked<'_>], take: &mut dyn TakePart) -> Result<usize, Fault> {
+    async fn send(&mut self, sql: &[u8], asked: &[Asked<'_>], take: &mut dyn TakePart) -> Result<usize, Fault> {
         let mut rows = self.session.stream("read a cut", sql).await?;
         for (settled, statement) in asked.iter().enumerate() {
             let mut answer = Answer::new(statement.what);
@@ -143,13 +157,12 @@ impl<'s> MySqlCut<'s> {
 const OPENING: &[u8] =
     b"SET @leeward_at = NOW(6);START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;SELECT @leeward_at";
 
-fn statements<'a>(request: &CutRequest<'a>) -> Vec<Asked<'a>> {
-    let clock = Asked { sql: OPENING.to_vec(), what: What::Clock };
+fn statements<'a>(request: &CutRequest<'a>) -> impl Iterator<Item = Asked<'a>> {
     let deltas = request.deltas.iter().enumerate();
     let deltas = deltas.map(|(at, delta)| Asked { sql: delta_query(delta), what: What::Delta(at, delta.table) });
     let borders = request.borders.iter().enumerate();
     let borders = borders.map(|(at, ask)| Asked { sql: border_query(ask), what: What::Border(at, ask.table) });
-    std::iter::once(clock).chain(deltas).chain(borders).collect()
+    deltas.chain(borders)
 }
 
 /// Returns the query for the rows of a delta in mark order.
@@ -307,6 +320,15 @@ fn cells(row: &Row) -> KeyCells {
 
 #[async_trait]
 impl Cut for MySqlCut<'_> {
+    async fn read(&mut self, request: &CutRequest<'_>, take: &mut dyn TakePart) -> Result<(), Fault> {
+        self.ask(statements(request).collect(), take).await
+    }
+
+    async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault> {
+        let ours = self.session.thread_id();
+        observe(self.watch, (self.processes, ours), probes, look).await
+    }
+
     async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
         digests(self.session, ranges).await
     }

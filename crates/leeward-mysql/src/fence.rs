@@ -5,12 +5,12 @@
 //! transaction stands in the answer with this very text was the cache filled during the look. Otherwise the look
 //! proves nothing and is thrown away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::NaiveDateTime;
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::fence::{Observation, Statement, Thread};
+use leeward_core::fence::{Member, Observation, Statement, Thread};
 use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
 use leeward_core::server::Flavor;
@@ -59,6 +59,10 @@ impl ProcessList {
     }
 }
 
+/// Whether a transaction is being committed. InnoDB says so before it lets others see the rows and until the transaction
+/// has left the list (`trx_commit_for_mysql` in `trx0trx.cc` of both servers).
+const COMMITTING: &str = "COALESCE(trx_operation_state='committing' OR trx_state='COMMITTING',0)";
+
 /// Looks once: threads first, transactions second (a statement that ends in between leaves its open transaction to be
 /// seen), then the clock, then the highest ids. One round trip. `ours` are Leeward's own threads, which cannot write.
 /// A table that is locked away lends no id to this look, but does not spoil it.
@@ -74,7 +78,7 @@ pub async fn observe(
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;\
          {};\
          SELECT /* {nonce} */ trx_mysql_thread_id,trx_id,trx_started,trx_is_read_only,\
-         COALESCE(trx_query LIKE '%{nonce}%',0) FROM information_schema.INNODB_TRX;\
+         COALESCE(trx_query LIKE '%{nonce}%',0),{COMMITTING} FROM information_schema.INNODB_TRX;\
          {CLOCK};COMMIT;{}",
         list.query(),
         heads_query(probes),
@@ -96,6 +100,7 @@ pub async fn observe(
         heads: read_heads(heads, probes.len()),
         threads: BTreeMap::new(),
         detached: BTreeMap::new(),
+        committing: BTreeSet::new(),
     };
     let skip = |thread: u64| thread == me || ours.contains(&thread);
     processes.iter().for_each(|row| add_process(&mut seen, row, skip));
@@ -116,7 +121,14 @@ pub async fn observe_clock(session: &mut Session, probes: &[&PlannedTable]) -> R
     let (identity, now) = read_clock(clock).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
     let server = format!("{identity}/{}", session.thread_id());
     let heads = read_heads(heads, probes.len());
-    Ok(Some(Observation { server, now, heads, threads: BTreeMap::new(), detached: BTreeMap::new() }))
+    Ok(Some(Observation {
+        server,
+        now,
+        heads,
+        threads: BTreeMap::new(),
+        detached: BTreeMap::new(),
+        committing: BTreeSet::new(),
+    }))
 }
 
 /// The server and its clock.
@@ -182,8 +194,15 @@ fn add_transaction(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool
     if skip(thread) || number(row, 3) == Some(1) {
         return;
     }
-    if thread == 0 {
-        seen.detached.insert(text(row, 1).unwrap_or_default().to_owned(), started);
+    let member = match thread {
+        0 => Member::Detached(text(row, 1).unwrap_or_default().to_owned()),
+        thread => Member::Thread(thread),
+    };
+    if number(row, 5) == Some(1) {
+        seen.committing.insert(member.clone());
+    }
+    if let Member::Detached(id) = member {
+        seen.detached.insert(id, started);
         return;
     }
     let account = || accounts.get(&thread).cloned().unwrap_or_else(|| "an unknown account".to_owned());

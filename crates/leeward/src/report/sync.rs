@@ -90,6 +90,7 @@ mod tests {
                 cycle,
                 cut_at: chrono::DateTime::UNIX_EPOCH.naive_utc(),
                 state,
+                rows_read: 2_000,
                 rows_applied: 1_000,
                 rows_compared: 10,
                 repairs: vec![],
