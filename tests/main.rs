@@ -5,6 +5,7 @@
 
 mod support;
 
+mod brake;
 mod convergence;
 mod ddl;
 mod disk;

@@ -98,7 +98,7 @@ each_kind! {
         stage.caught_up().await?;
         assert_eq!(stage.target_value::<u64>("SELECT COUNT(*) FROM brake.emptied").await?, 100);
         assert_eq!(stage.target_value::<u64>("SELECT COUNT(*) FROM brake.other").await?, 2);
-        stage.run(&["status"]).await?.exits(2).says(&["brake", "verify --repair"]);
+        stage.run(&["status"]).await?.exits(2).says(&["brake", "leeward accept brake.emptied"]);
         sync.stop().await?.exits(0);
         stage.run(&["verify", "--repair"]).await?.exits(2);
         stage.sync_once().await?;

@@ -184,7 +184,8 @@ impl BrakeEvidence {
     /// Returns what to do about it.
     pub fn remedy(&self, table: &TableName) -> String {
         format!(
-            "check what happened to {table} on the source; if it is right, run `leeward verify --repair --tables {table}`"
+            "find out what happened to {table} on the source. `leeward accept` shows which rows; if they are to go, run \
+             `leeward accept {table}`; if not, the copy still holds them"
         )
     }
 }
@@ -258,7 +259,7 @@ mod tests {
         let name = TableName::new("shop", "orders");
         let text = "a comparison would delete 30 and overwrite 4 rows of shop.orders after 5 in the same pass; the brake allows 10";
         assert_eq!(seen.sentence(&name), text);
-        assert!(seen.remedy(&name).contains("--tables shop.orders`"));
+        assert!(seen.remedy(&name).contains("`leeward accept shop.orders`"));
         assert_eq!(seen.rows(), 34);
         seen.count.deletes = 300;
         assert_eq!(seen.rows(), 300);

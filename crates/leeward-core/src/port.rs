@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use crate::brake::Acceptance;
 use crate::digest::{Digest, RowHash};
 use crate::fault::Fault;
 use crate::fence::Observation;
@@ -312,6 +313,13 @@ pub trait Control: Send {
         events: &[Event],
     ) -> Result<(), Fault>;
 
+    /// Stores that a person has agreed to what the brake saw, with the time on the target's clock. It takes no lease: a
+    /// running process takes it up. Returns whether the table still waits with that evidence; nothing is stored otherwise.
+    async fn accept(&mut self, lane: &str, acceptance: &Acceptance) -> Result<bool, Fault>;
+
+    /// Returns what people have agreed to, the newest for each table, and when. Most of it has long been taken up.
+    async fn acceptances(&mut self, lane: &str) -> Result<Vec<(NaiveDateTime, Acceptance)>, Fault>;
+
     /// Stores the DDL of views, routines, triggers and events as last seen, in place of what was stored of these
     /// databases; those of other lanes stay.
     async fn store_objects(&mut self, schemas: &[String], objects: &[ObjectFacts]) -> Result<(), Fault>;
@@ -354,6 +362,13 @@ pub struct LeaseRecord {
     pub ttl_s: u64,
     /// Whether the target was promoted.
     pub promoted: bool,
+}
+
+impl LeaseRecord {
+    /// Returns whether somebody holds it and renews it.
+    pub fn is_held(&self) -> bool {
+        !self.promoted && !self.holder.is_empty() && self.age_s <= self.ttl_s
+    }
 }
 
 /// One chunk of the seed.

@@ -15,6 +15,15 @@ impl KeyCells {
         self.0.iter().map(|cell| cell.iter().map(|byte| format!("{byte:02x}")).collect()).collect()
     }
 
+    /// Prints a key for a person who has asked for keys: text as it is, other bytes in hex.
+    pub fn shown(&self) -> String {
+        let cell = |cell: &Vec<u8>| match std::str::from_utf8(cell) {
+            Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+            _ => cell.iter().fold("0x".to_owned(), |hex, byte| hex + &format!("{byte:02x}")),
+        };
+        self.0.iter().map(cell).collect::<Vec<_>>().join(",")
+    }
+
     /// Reads what [`KeyCells::to_hex`] prints; nothing for anything else.
     pub fn from_hex<'a>(cells: impl IntoIterator<Item = &'a str>) -> Option<KeyCells> {
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
@@ -146,6 +155,7 @@ mod tests {
         assert_eq!(hex, ["61002c", "", "39"]);
         assert_eq!(KeyCells::from_hex(hex.iter().map(String::as_str)), Some(key));
         assert_eq!(KeyCells::from_hex(["6x"]), None);
+        assert_eq!(KeyCells(vec![b"de".to_vec(), vec![0xff, 0]]).shown(), "de,0xff00");
     }
 
     #[test]

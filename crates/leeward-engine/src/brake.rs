@@ -2,6 +2,8 @@
 //! keys, tombstones. Deltas do not ask: they bring what the source's own clock or key shows to be newer, and delete
 //! nothing (docs/adr/0013).
 
+pub mod count;
+
 use chrono::NaiveDateTime;
 use leeward_core::brake::{BrakeCount, BrakeEvidence, CountState, KEYS_MAX, Would};
 use leeward_core::lane::{QuarantineCause, ScrubRecord};

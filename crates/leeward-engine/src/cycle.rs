@@ -402,8 +402,8 @@ fn take_in(
             }
         }
         events.extend(one.events);
+        next.record.brake = one.brake.or(next.record.brake.take());
         if let Some(stop) = one.stop {
-            next.record.brake = one.brake;
             stops.push((one.table, stop));
             continue;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{NaiveDateTime, TimeDelta};
+use leeward_core::brake::{BrakeEvidence, CountState};
 use leeward_core::class::Strategy;
 use leeward_core::fence::{Fence, Observation, Resting, Settled};
 use leeward_core::lane::{LaneRecord, LaneState, QuarantineCause, TableRecord, TableState};
@@ -265,6 +266,17 @@ impl TableWork {
     /// Returns whether cycles read and write the table.
     pub fn is_active(&self) -> bool {
         matches!(self.record.state, TableState::CatchingUp | TableState::Live)
+    }
+
+    /// Returns what the brake saw, while it holds the table.
+    pub fn held_by_brake(&self) -> Option<&BrakeEvidence> {
+        let held = matches!(self.record.state, TableState::Quarantined { cause: QuarantineCause::Brake, .. });
+        self.record.brake.as_deref().filter(|_| held)
+    }
+
+    /// Returns what the brake saw, while the whole table is still to be counted.
+    pub fn is_counted(&self) -> Option<&BrakeEvidence> {
+        self.held_by_brake().filter(|seen| seen.count.state == CountState::Running)
     }
 
     /// Returns whether the strategy reads a delta.

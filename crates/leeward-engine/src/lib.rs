@@ -1,6 +1,7 @@
 //! The engine: the cycle from one cut to the next, the seed, the scrub, the verification, and the supervisor that keeps
 //! them going. It knows neither a driver nor AWS: the servers are reached through the ports of `leeward-core`.
 
+mod accept;
 mod apply;
 pub mod brake;
 pub mod clock;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
-use leeward_core::brake::{BothSides, BrakeEvidence, Would};
+use leeward_core::brake::{BothSides, BrakeEvidence, CountState, Would};
 use leeward_core::class::Strategy;
 use leeward_core::digest::{Counts, Difference, Digest};
 use leeward_core::fault::{Fault, FaultKind};
@@ -16,12 +16,12 @@ use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::scrub::contradictions;
 
 use crate::apply::{BorderOutcome, settle_owed, table_fault, write_from_cut};
-use crate::brake::{self, Guard};
+use crate::brake::{self, Guard, count};
 use crate::clock;
 use crate::lane::{Lane, TableWork, seconds};
 
 /// Rows of one range at most. A differing range lists its row hashes on both sides, about 100 bytes a row in memory.
-const RANGE_ROWS_MAX: u64 = 50_000;
+pub const RANGE_ROWS_MAX: u64 = 50_000;
 
 /// Ranges compared in one cycle; each belongs to another table.
 const RANGES_MAX: usize = 64;
@@ -110,7 +110,10 @@ pub fn pick(lane: &Lane, pace: &ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
     if !lane.fence_proved {
         return Vec::new();
     }
-    let due = |at: &usize| lane.tables[*at].is_active() && is_due(lane, &lane.tables[*at], pace, now);
+    let due = |at: &usize| {
+        let table = &lane.tables[*at];
+        table.is_counted().is_some() || table.is_active() && is_due(lane, table, pace, now)
+    };
     let mut due: Vec<usize> = (0..lane.tables.len()).filter(due).collect();
     due.sort_by_key(|&at| {
         let scrub = &lane.tables[at].record.scrub;
@@ -125,8 +128,11 @@ pub fn pick(lane: &Lane, pace: &ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
         let table = &lane.tables[at];
         let rows = left.min(RANGE_ROWS_MAX);
         left = left.saturating_sub(rows.min(table.planned.rows_estimate.max(1)));
-        let after =
-            table.record.scrub.after.as_ref().and_then(|cells| KeyCells::from_hex(cells.iter().map(String::as_str)));
+        let after = match table.is_counted() {
+            Some(seen) => &seen.count.after,
+            None => &table.record.scrub.after,
+        };
+        let after = after.as_ref().and_then(|cells| KeyCells::from_hex(cells.iter().map(String::as_str)));
         picks.push(Pick { table: at, after, rows: table.planned.has_key().then_some(rows) });
     }
     picks
@@ -194,7 +200,10 @@ pub async fn compare(
     pace.learn(clock::since(began));
     for ((table, range), digests) in ranges.into_iter().zip(source?.into_iter().zip(target?)) {
         let result = match digests {
-            (Ok(source), Ok(target)) => compare_range(bench, table, &range, (source, target)).await?,
+            (Ok(source), Ok(target)) => match bench.guard.lane.tables[table].is_counted() {
+                Some(seen) => count_range(bench, (table, seen), &range, (source, target)).await?,
+                None => compare_range(bench, table, &range, (source, target)).await?,
+            },
             // Locked away for the moment: compared another time.
             (Err(fault), _) | (_, Err(fault)) if fault.kind == FaultKind::Conflict => continue,
             (Err(fault), _) | (_, Err(fault)) => Compared::failed(bench.guard.lane, table, &fault),
@@ -228,6 +237,23 @@ async fn compare_range(
         }
     }
     compared.advance(&range.keys, bench.guard.cut_at);
+    Ok(compared)
+}
+
+/// Counts what a table that the brake holds stands to lose, and changes nothing.
+async fn count_range(
+    bench: &mut Bench<'_>,
+    (table, seen): (usize, &BrakeEvidence),
+    range: &Range<'_>,
+    (source, target): (Digest, Digest),
+) -> Result<Compared, Fault> {
+    let mut seen = Box::new(seen.clone());
+    let mut compared = Compared::untouched(bench.guard.lane, table);
+    compared.rows = source.rows;
+    match count::go_on(bench, &mut seen, range, (&source, &target)).await {
+        Ok(()) => compared.brake = Some(seen),
+        Err(fault) => compared = Compared::failed(bench.guard.lane, table, &table_fault(fault)?),
+    }
     Ok(compared)
 }
 
@@ -300,9 +326,13 @@ impl Compared {
             (scrub.rows_compared, scrub.rows_added, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0, 0);
             scrub.rows_buried = 0;
         }
+        Compared { scrub, ..Compared::untouched(lane, table) }
+    }
+
+    fn untouched(lane: &Lane, table: usize) -> Compared {
         Compared {
             table,
-            scrub,
+            scrub: lane.tables[table].record.scrub.clone(),
             pass_ended: false,
             whole: false,
             found: Vec::new(),
@@ -315,9 +345,16 @@ impl Compared {
     }
 
     fn failed(lane: &Lane, table: usize, fault: &Fault) -> Compared {
-        let mut compared = Compared::begun(lane, table, NaiveDateTime::MAX);
-        compared.scrub = lane.tables[table].record.scrub.clone();
-        compared.stop = Some(stop_for(fault));
+        let mut compared = Compared::untouched(lane, table);
+        match lane.tables[table].held_by_brake() {
+            // It waits for a person already, who will have to do with what has been counted.
+            Some(seen) => {
+                let mut seen = Box::new(seen.clone());
+                seen.count.state = CountState::GivenUp;
+                compared.brake = Some(seen);
+            }
+            None => compared.stop = Some(stop_for(fault)),
+        }
         compared
     }
 

@@ -10,6 +10,7 @@ use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::accept;
 use crate::brake::Braking;
 use crate::clock;
 use crate::cycle::{self, CycleReport, Hands};
@@ -247,6 +248,9 @@ impl<'a> Service<'a> {
                 control.record(self.lease, &self.lane.record, &tables, &events).await?;
             }
             events.iter().for_each(|event| warn!(kind = event.kind, "{}", event.text));
+            if self.lane.tables.iter().any(|table| table.held_by_brake().is_some()) {
+                take_up_acceptances(self.servers, self.lease, &mut self.lane).await?;
+            }
         }
         let mut hands = Hands {
             source: connected.source.as_mut(),
@@ -334,6 +338,19 @@ impl<'a> Service<'a> {
             self.lane.record.state = record.state;
         }
     }
+}
+
+/// Looks what people have agreed to, and stores that it was taken up before anything is done about it.
+async fn take_up_acceptances(servers: &dyn Servers, lease: &Lease, lane: &mut Lane) -> Result<(), Fault> {
+    let mut control = servers.control().await?;
+    let events = accept::take_up(lane, control.as_mut()).await?;
+    if events.is_empty() {
+        return Ok(());
+    }
+    let tables: Vec<_> = lane.tables.iter().map(|table| &table.record).collect();
+    control.record(lease, &lane.record, &tables, &events).await?;
+    events.iter().for_each(|event| info!(kind = event.kind, "{}", event.text));
+    Ok(())
 }
 
 /// Says whose open transaction keeps the marks from being proved: without it, `--once` does not end.

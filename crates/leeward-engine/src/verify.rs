@@ -337,9 +337,9 @@ async fn look_again(
     let mut named = Keys::default();
     for (key, hashes) in &settled {
         match hashes {
-            (Some(_), None) => named.missing.push(print_key(key)),
-            (None, Some(_)) => named.extra.push(print_key(key)),
-            _ => named.changed.push(print_key(key)),
+            (Some(_), None) => named.missing.push(key.shown()),
+            (None, Some(_)) => named.extra.push(key.shown()),
+            _ => named.changed.push(key.shown()),
         }
     }
     Ok(Outcome::Different(named))
@@ -352,15 +352,6 @@ fn both(keys: &[KeyCells], source: &[RowHash], target: &[RowHash]) -> Seen {
 }
 
 fn keys(found: &Difference) -> Keys {
-    let print = |keys: &[KeyCells]| keys.iter().map(print_key).collect();
+    let print = |keys: &[KeyCells]| keys.iter().map(KeyCells::shown).collect();
     Keys { missing: print(&found.missing), changed: print(&found.changed), extra: print(&found.extra) }
-}
-
-/// Prints a key: text as it is, other bytes in hex.
-fn print_key(key: &KeyCells) -> String {
-    let cell = |cell: &Vec<u8>| match std::str::from_utf8(cell) {
-        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
-        _ => cell.iter().fold("0x".to_owned(), |hex, byte| hex + &format!("{byte:02x}")),
-    };
-    key.0.iter().map(cell).collect::<Vec<_>>().join(",")
 }

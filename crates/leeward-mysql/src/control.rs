@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
+use leeward_core::brake::Acceptance;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::name::{Side, TableName};
@@ -135,7 +136,7 @@ impl Control for MySqlControl {
         let names =
             |table: &PlannedTable| format!("({},{})", literal(&table.name().schema), literal(&table.name().table));
         let kept: Vec<String> = plan.tables.iter().map(names).collect();
-        for from in ["table_state", "chunk"] {
+        for from in ["table_state", "chunk", "acceptance"] {
             query.push_str(&format!(";DELETE FROM leeward.{from} WHERE lane={lane}"));
             if !kept.is_empty() {
                 query.push_str(&format!(" AND (schema_name,table_name) NOT IN ({})", kept.join(",")));
@@ -184,6 +185,31 @@ impl Control for MySqlControl {
     ) -> Result<(), Fault> {
         let query = records_query(&lease.lane, (lane, tables, events))?;
         self.under(lease, &query).await
+    }
+
+    async fn accept(&mut self, lane: &str, acceptance: &Acceptance) -> Result<bool, Fault> {
+        let (lane, schema, table) =
+            (literal(lane), literal(&acceptance.table.schema), literal(&acceptance.table.table));
+        let query = format!(
+            "INSERT INTO leeward.acceptance (lane,schema_name,table_name,evidence,accepted_at,record) \
+             SELECT lane,schema_name,table_name,{0},UTC_TIMESTAMP(6),{1} FROM leeward.table_state \
+             WHERE lane={lane} AND schema_name={schema} AND table_name={table} AND state='quarantined' \
+             AND JSON_EXTRACT(record,{2})={0} \
+             ON DUPLICATE KEY UPDATE evidence=VALUES(evidence),accepted_at=VALUES(accepted_at),record=VALUES(record)",
+            acceptance.cycle,
+            literal(&json(acceptance)?),
+            // A bare literal is binary on this connection, which MySQL takes for no path.
+            literal("$.brake.cycle")
+        );
+        Ok(self.session.run("store what was agreed to", &query).await?.affected > 0)
+    }
+
+    async fn acceptances(&mut self, lane: &str) -> Result<Vec<(NaiveDateTime, Acceptance)>, Fault> {
+        const DOING: &str = "read what was agreed to";
+        let query = format!("SELECT accepted_at,record FROM leeward.acceptance WHERE lane={}", literal(lane));
+        let rows = self.session.rows(DOING, &query).await?;
+        let unreadable = || Fault::new(FaultKind::Unexpected, DOING).on(Side::Target);
+        rows.iter().map(|row| Ok((time(row, 0).ok_or_else(unreadable)?, parse(row, 1, DOING)?))).collect()
     }
 
     async fn store_objects(&mut self, schemas: &[String], objects: &[ObjectFacts]) -> Result<(), Fault> {

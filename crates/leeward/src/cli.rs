@@ -82,6 +82,20 @@ and what to do about it. Works while the source is unreachable.
 
 Exit code 2 when the lane is blocked, a table is quarantined, or nothing has been seeded yet.";
 
+const ACCEPT_HELP: &str = "\
+Shows what the brake has stopped: when, what would be deleted or overwritten on the target, and
+which keys. With tables it agrees: they are caught up and repaired, with the brake released for as
+many rows as were seen and no more. Each agreement counts once. It works while `sync` runs, which
+takes it up within seconds; otherwise the next `sync` does. The source is not asked.
+
+Examples:
+  leeward accept                      what waits
+  leeward accept shop.orders
+  leeward accept 'shop.order*' 'billing.*'
+
+Exit code 2 when a table waits for somebody to agree; 0 when none does, and when tables were named
+and agreed to.";
+
 const VERIFY_HELP: &str = "\
 Compares every row of both sides within one consistent view of the source. Differences are listed
 by key, never by value. Without --repair nothing is written anywhere; this works on any copy,
@@ -136,6 +150,9 @@ pub enum Command {
     /// Print lag, tables and what waits for a person
     #[command(after_help = STATUS_HELP)]
     Status,
+    /// Show what the brake has stopped, and agree to it
+    #[command(after_help = ACCEPT_HELP)]
+    Accept(AcceptArgs),
     /// Compare both sides row by row
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
@@ -190,6 +207,14 @@ pub struct SyncArgs {
     /// After this long without renewal another process may take the lane [default: 30s]
     #[arg(long, value_name = "TIME")]
     lease_ttl: Option<String>,
+}
+
+/// Options of `accept`.
+#[derive(Debug, Args)]
+pub struct AcceptArgs {
+    /// Tables to agree to: full names, or globs over them
+    #[arg(value_name = "TABLE")]
+    pub tables: Vec<String>,
 }
 
 /// Options of `verify`.

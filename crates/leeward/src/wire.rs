@@ -117,8 +117,19 @@ pub async fn identity(endpoint: &Endpoint) -> Result<String, Fault> {
 
 /// Returns how this process names itself when it asks for the lease.
 pub fn claim(settings: &Settings) -> Claim {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let started_ms = chrono::Utc::now().timestamp_millis();
-    let holder = format!("{}/{}/{started_ms}", host.trim(), std::process::id());
+    let holder = format!("{}/{}/{started_ms}", hostname(), std::process::id());
     Claim { holder, ttl_s: settings.lease_ttl.as_secs() }
+}
+
+/// Returns who is at the keyboard, as far as the machine knows: whoever agrees to something is written down.
+pub fn person(settings: &Settings) -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|user| !user.is_empty());
+    let user = named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    let account = settings.target.as_ref().and_then(|side| side.user.clone()).unwrap_or_default();
+    format!("{user}@{} as {account}", hostname())
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each. This one reads the configuration for all of them and starts the runtime.
 
+mod accept;
 mod doctor;
 mod plan;
 mod planning;
@@ -53,6 +54,7 @@ async fn dispatch(command: &Command, desk: &Desk) -> Result<Answer, Failure> {
         Command::Seed(args) => seed::run(desk, args).await,
         Command::Sync(args) => sync::run(desk, args).await,
         Command::Status => status::run(desk).await,
+        Command::Accept(args) => accept::run(desk, args).await,
         Command::Verify(args) => verify::run(desk, args).await,
         Command::Readiness => readiness::run(desk).await,
     }
@@ -63,13 +65,15 @@ fn settings(cli: &Cli, surroundings: Surroundings<'_>) -> Result<Settings, Mista
     resolve::resolve(raw, needs(&cli.command), surroundings.environment)
 }
 
-/// Which servers a command cannot do without. `status` and `readiness` must work when the source's region is gone.
+/// Which servers a command cannot do without. `status`, `accept` and `readiness` must work when the source's region is gone.
 fn needs(command: &Command) -> Needs {
     match command {
         Command::Doctor | Command::Seed(_) | Command::Sync(_) | Command::Verify(_) => {
             Needs { source: Need::Must, target: Need::Must }
         }
         Command::Plan(_) => Needs { source: Need::Must, target: Need::IfGiven },
-        Command::Status | Command::Readiness => Needs { source: Need::IfGiven, target: Need::Must },
+        Command::Status | Command::Accept(_) | Command::Readiness => {
+            Needs { source: Need::IfGiven, target: Need::Must }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! `leeward status`: what is written down on the target, and what waits for a person. The source is not asked.
 
+use leeward_core::lane::{TableRecord, TableState};
 use leeward_core::name::Side;
 use leeward_core::port::Control;
 
@@ -23,16 +24,36 @@ pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
     Ok(if report.needs_nobody() { Answer::Yes } else { Answer::No })
 }
 
+/// Says of a table that the brake holds that somebody has agreed, so that nobody is asked twice.
+async fn note_agreements(control: &mut dyn Control, lane: &str, tables: &mut [TableRecord]) -> Result<(), Failure> {
+    if tables.iter().all(|table| table.brake.is_none()) {
+        return Ok(());
+    }
+    for (_, agreed) in control.acceptances(lane).await? {
+        let waits = |table: &&mut TableRecord| {
+            table.name == agreed.table && table.brake.as_ref().is_some_and(|seen| seen.cycle == agreed.cycle)
+        };
+        if let Some(table) = tables.iter_mut().find(waits)
+            && let TableState::Quarantined { remedy, .. } = &mut table.state
+        {
+            *remedy = format!("{} has agreed to it; `leeward sync` takes that up", agreed.by);
+        }
+    }
+    Ok(())
+}
+
 async fn read(control: &mut dyn Control, lane: &str) -> Result<StatusFacts, Failure> {
     let now = control.now().await?;
     if !control.exists().await? {
         return Ok(StatusFacts::nothing(now));
     }
+    let mut tables = control.tables(lane).await?;
+    note_agreements(control, lane, &mut tables).await?;
     Ok(StatusFacts {
         now,
         lane: control.lane(lane).await?,
         plan: control.plan(lane).await?,
-        tables: control.tables(lane).await?,
+        tables,
         lease: control.lease_holder(lane).await?,
         events: control.events(lane, EVENTS_SHOWN).await?,
         chunks: control.chunks(lane).await?,

@@ -1,5 +1,6 @@
 //! What a person or a program gets to see: text and JSON from the same values. Nothing here decides or connects.
 
+pub mod accept;
 pub mod fault;
 pub mod status;
 mod status_text;
