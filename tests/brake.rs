@@ -206,4 +206,35 @@ each_kind! {
         ]);
         Ok(())
     }
+
+    /// TRUNCATE lets ids begin again. Once a person has agreed, new rows arrive by their ids as before, though these lie
+    /// below the ids of the rows that went.
+    async fn ids_that_begin_again_are_followed_after_the_agreement(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "brake_ids").await?;
+        stage.policy(&format!("{POLICY}[[table]]\nmatch = \"*.entry\"\nclass = \"insert_only\"\n"))?;
+        stage.on_source(
+            "CREATE TABLE entry (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT NOT NULL);
+             INSERT INTO entry (n) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9);",
+        ).await?;
+        stage.seed().await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        stage.on_source("TRUNCATE TABLE entry;").await?;
+        held(&stage, "entry").await?;
+        stage.on_source("INSERT INTO entry (n) VALUES (21), (22);").await?;
+        stage.run(&["accept", "*.entry"]).await?.exits(0);
+        stage.table_is("entry", "live").await?;
+        stage.caught_up().await?;
+        stage.assert_equal().await?;
+        let applied = async || -> Result<u64> {
+            stage.table_record("entry").await?["rows_applied"].as_u64().context("rows_applied is a number")
+        };
+        let before = applied().await?;
+        stage.on_source("INSERT INTO entry (n) VALUES (23), (24), (25);").await?;
+        stage.caught_up().await?;
+        stage.assert_equal().await?;
+        assert_eq!(applied().await?, before + 3);
+        sync.stop().await?.exits(0);
+        Ok(())
+    }
 }

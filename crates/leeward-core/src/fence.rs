@@ -68,6 +68,14 @@ pub struct Settled {
     pub heads: Vec<Option<u64>>,
 }
 
+impl Settled {
+    /// Returns the same with no id above the heads that are there now: those beyond belong to rows that are gone.
+    pub fn below(&self, now: &[Option<u64>]) -> Settled {
+        let lower = |(head, now): (&Option<u64>, &Option<u64>)| head.map(|head| now.map_or(head, |now| head.min(now)));
+        Settled { before: self.before, heads: self.heads.iter().zip(now).map(lower).collect() }
+    }
+}
+
 /// Who keeps the oldest barrier from being retired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {

@@ -143,16 +143,33 @@ impl Lane {
         for table in &mut self.tables {
             table.rested = table.rested.take().filter(|rested| rested.on.holds(seen));
         }
+        self.follow_restarted_ids(probes, &seen.heads);
         let resting = self.fence.resting().filter(|_| self.plan.fence == FenceMode::Proved);
         self.rest.offered = resting.map(|resting| {
-            let marks = self.marks_of(probes, &resting.settled);
+            let marks = self.marks_of(probes, &resting.settled.below(&seen.heads));
             (Arc::new(resting), marks)
         });
         let Some(settled) = settled else { return };
         self.fence_proved = true;
-        let marks = self.marks_of(probes, &settled);
+        let marks = self.marks_of(probes, &settled.below(&seen.heads));
         for (table, candidate) in self.tables.iter_mut().zip(marks) {
             table.proved = table.proved.advanced_to(candidate);
+        }
+    }
+
+    /// Lowers the mark of a table whose highest id lies below it: TRUNCATE lets ids begin again, and the mark would wait for
+    /// as many rows as there were before. A lower mark is never wrong, it only reads more. What was written below the new
+    /// head before this look is left to the scrub.
+    fn follow_restarted_ids(&mut self, probes: &[usize], heads: &[Option<u64>]) {
+        for (&at, head) in probes.iter().zip(heads) {
+            let Some(head) = *head else { continue };
+            let table = &mut self.tables[at];
+            let above = |mark: Mark| matches!(mark, Mark::Id { settled } if settled > head);
+            if above(table.record.mark) || above(table.proved) {
+                table.record.mark = Mark::Id { settled: head };
+                table.proved = table.record.mark;
+            }
+            table.rested = table.rested.take().filter(|rested| !above(rested.mark));
         }
     }
 
