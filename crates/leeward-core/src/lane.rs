@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::brake::{BrakeEvidence, Released};
 use crate::fence::Holder;
-use crate::mark::{Contradiction, Mark};
+use crate::mark::{Contradicted, Mark};
 use crate::name::TableName;
 
 /// Where a lane stands.
@@ -110,7 +110,7 @@ pub struct TableRecord {
     /// Scrub progress.
     pub scrub: ScrubRecord,
     /// What scrubs have shown against its class.
-    pub contradictions: Vec<Contradiction>,
+    pub contradictions: Vec<Contradicted>,
     /// What the brake saw, while it holds the table.
     #[serde(default)]
     pub brake: Option<Box<BrakeEvidence>>,

@@ -1,7 +1,7 @@
 //! Marks: how far a table is settled, and what contradicts its class. A mark never moves backwards, and never without
 //! its rows: the two are written in one target transaction.
 
-use chrono::{NaiveDateTime, Timelike};
+use chrono::{NaiveDate, NaiveDateTime, Timelike};
 use serde::{Deserialize, Serialize};
 
 /// How far a table is settled: everything below the mark is final on the source and present on the target.
@@ -58,6 +58,72 @@ pub enum Contradiction {
     AddedBehindMark,
 }
 
+impl Contradiction {
+    /// Returns what was done to the rows, as a phrase that goes on after them.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Contradiction::RowChanged => "changed",
+            Contradiction::RowDeleted => "deleted",
+            Contradiction::RowAdded => "added",
+            Contradiction::ChangedBehindClock => "changed without their clock moving",
+            Contradiction::AddedBehindMark => "added behind the mark",
+        }
+    }
+}
+
+/// What comparisons have shown against a table's class or clock: what, how often, when. No key and no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredContradicted")]
+pub struct Contradicted {
+    /// What.
+    pub what: Contradiction,
+    /// Rows, over all findings; 0 where an older Leeward has found them and did not count.
+    pub rows: u64,
+    /// The source's clock in the cut that showed it first.
+    pub first_at: Option<NaiveDateTime>,
+    /// The source's clock in the cut that showed it last.
+    pub last_at: Option<NaiveDateTime>,
+}
+
+/// The stored forms: an older Leeward wrote the bare word.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredContradicted {
+    Bare(Contradiction),
+    Counted { what: Contradiction, rows: u64, first_at: Option<NaiveDateTime>, last_at: Option<NaiveDateTime> },
+}
+
+impl From<StoredContradicted> for Contradicted {
+    fn from(stored: StoredContradicted) -> Self {
+        match stored {
+            StoredContradicted::Bare(what) => Contradicted { what, rows: 0, first_at: None, last_at: None },
+            StoredContradicted::Counted { what, rows, first_at, last_at } => {
+                Contradicted { what, rows, first_at, last_at }
+            }
+        }
+    }
+}
+
+impl Contradicted {
+    /// Adds a finding to what is known of a table. Each kind stands once.
+    pub fn add(known: &mut Vec<Contradicted>, what: Contradiction, rows: u64, at: NaiveDateTime) {
+        match known.iter_mut().find(|known| known.what == what) {
+            Some(known) => {
+                known.rows = known.rows.saturating_add(rows);
+                known.first_at = known.first_at.or(Some(at));
+                known.last_at = known.last_at.max(Some(at));
+            }
+            None => known.push(Contradicted { what, rows, first_at: Some(at), last_at: Some(at) }),
+        }
+    }
+
+    /// Returns whether a person has let it pass: it was shown for the last time on that day (UTC) or before. What has no
+    /// time is older than any day that a person can name.
+    pub fn is_forgiven(&self, until: Option<NaiveDate>) -> bool {
+        until.is_some_and(|until| self.last_at.is_none_or(|last| last.date() <= until))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +140,20 @@ mod tests {
         assert_eq!(low.advanced_to(high), high);
         assert_eq!(high.advanced_to(Mark::Id { settled: 9 }), high);
         assert_eq!(high.advanced_to(Mark::None), high);
+    }
+
+    #[test]
+    fn contradictions_add_up_and_older_records_still_load() {
+        let mut known: Vec<Contradicted> = serde_json::from_str("[\"row_changed\"]").unwrap();
+        Contradicted::add(&mut known, Contradiction::RowChanged, 3, at("2026-01-02 00:00:00"));
+        Contradicted::add(&mut known, Contradiction::RowChanged, 4, at("2026-01-05 00:00:00"));
+        Contradicted::add(&mut known, Contradiction::RowDeleted, 1, at("2026-01-03 00:00:00"));
+        assert_eq!((known.len(), known[0].rows), (2, 7));
+        assert_eq!(known[0].first_at, Some(at("2026-01-02 00:00:00")));
+        let stored = serde_json::to_string(&known).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Contradicted>>(&stored).unwrap(), known);
+        let day = |day| NaiveDate::from_ymd_opt(2026, 1, day);
+        assert!(known[0].is_forgiven(day(5)) && !known[0].is_forgiven(day(4)) && !known[0].is_forgiven(None));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The plan: an immutable answer to "what does Leeward do with each table, and why". Made by the planner from policy and
 //! survey, stored in the control schema, obeyed by the engine, which makes no choice that is not in it (invariant 5).
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 use crate::class::{Class, Confidence, Strategy};
@@ -58,6 +58,16 @@ pub struct PlannedTable {
     /// clock is written by the application (design §4); 0 where the fence suffices.
     #[serde(default)]
     pub overlap_s: u64,
+    /// What the table is taken to be once comparisons have shown that its class does not hold; nothing where there is no
+    /// better way to keep it.
+    #[serde(default)]
+    pub fallback: Option<Box<Fallback>>,
+    /// What it was planned as, if [`PlannedTable::fallback`] was taken since.
+    #[serde(default)]
+    pub demoted: Option<Demoted>,
+    /// The last day (UTC) of which contradictions do not count, as a person has said.
+    #[serde(default)]
+    pub forgiven_until: Option<NaiveDate>,
     /// Whether the policy says that the table is empty at times, so that an empty source is no reason for the brake.
     #[serde(default)]
     pub may_be_empty: bool,
@@ -71,6 +81,32 @@ pub struct PlannedTable {
     pub rows_estimate: u64,
     /// Estimated bytes of rows.
     pub data_bytes: u64,
+}
+
+/// How a table goes on once its class is known not to hold. The planner decides it beforehand, so that the engine need
+/// not choose (invariant 5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// How it changes.
+    pub class: Class,
+    /// How it is kept.
+    pub strategy: Strategy,
+    /// The clock column (merge) or AUTO_INCREMENT column (append).
+    pub mark_column: Option<String>,
+    /// See [`PlannedTable::overlap_s`].
+    pub overlap_s: u64,
+    /// How sure that is.
+    pub confidence: Confidence,
+}
+
+/// What a table was before its fallback was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demoted {
+    /// The class that did not hold.
+    pub from: Class,
+    /// From which time of the source's clock on a whole comparison is as sure as ever: in it everything below the new mark
+    /// is final.
+    pub at: NaiveDateTime,
 }
 
 /// A table that is not kept in step.
@@ -122,6 +158,23 @@ impl PlannedTable {
     /// Returns whether rows can be told apart by a key.
     pub fn has_key(&self) -> bool {
         self.table.row_key().is_some()
+    }
+
+    /// Returns whether some of its ordinary changes show by comparing alone, so that it is known to be right only as of its
+    /// last whole comparison.
+    pub fn needs_comparing(&self) -> bool {
+        self.strategy == Strategy::Reconcile || (self.strategy == Strategy::Append && self.class == Class::UpdDel)
+    }
+
+    /// Takes the fallback. Returns whether there was one.
+    pub fn demote(&mut self, at: NaiveDateTime, why: String) -> bool {
+        let Some(fallback) = self.fallback.take() else { return false };
+        let Fallback { class, strategy, mark_column, overlap_s, confidence } = *fallback;
+        self.demoted = Some(Demoted { from: self.class, at });
+        (self.class, self.strategy, self.mark_column) = (class, strategy, mark_column);
+        (self.overlap_s, self.confidence) = (overlap_s, confidence);
+        self.reasons.insert(0, why);
+        true
     }
 
     /// Returns an estimate of one row's bytes, at least 1.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::class::Class;
 use crate::measure;
-use crate::plan::{FenceMode, LeftOut, LeftOutReason, Plan, PlannedTable};
+use crate::plan::{Fallback, FenceMode, LeftOut, LeftOutReason, Plan, PlannedTable};
 
 /// Columns after which running text is wrapped. Statements are not wrapped, so that they can be copied.
 const WIDTH: usize = 100;
@@ -97,6 +97,11 @@ fn line(text: &mut String, table: &PlannedTable, widths: &Widths) {
     let _ = writeln!(text, "{written}");
     for reason in &table.reasons {
         push(text, 4, "why: ", reason);
+    }
+    if let Some(fallback) = &table.fallback {
+        let Fallback { class, strategy, mark_column, confidence, .. } = fallback.as_ref();
+        let by = mark_column.as_ref().map(|column| format!(" by {column}")).unwrap_or_default();
+        push(text, 4, "if that is contradicted: ", &format!("{class}, {strategy}{by}, confidence {confidence}"));
     }
     for advice in &table.advice {
         statement(text, 4, "could be better: ", advice);

@@ -9,7 +9,7 @@ use std::fmt;
 use crate::class::Confidence;
 use crate::measure;
 use crate::name::TableName;
-use crate::plan::{FenceMode, LeftOut, LeftOutReason, PLAN_FORMAT, Plan, PlannedTable};
+use crate::plan::{Fallback, FenceMode, LeftOut, LeftOutReason, PLAN_FORMAT, Plan, PlannedTable};
 use crate::policy::{Policy, TableRule, Wish};
 use crate::server::Observed;
 use crate::survey::{Survey, TableSurvey};
@@ -19,6 +19,7 @@ mod choice;
 mod classify;
 mod clock;
 mod declared;
+mod fallback;
 mod identity;
 mod stale;
 mod subject;
@@ -62,7 +63,10 @@ pub fn plan(policy: &Policy, survey: &Survey) -> Result<Plan, Vec<PlanMistake>> 
     let (mut tables, mut left_out, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
     for seen in seen {
         match decide(&Subject { seen, survey, policy }) {
-            Ok(Decided::Kept(choice)) => tables.push(planned(seen, policy, capped(choice, &fence))),
+            Ok(Decided::Kept(choice)) => {
+                let fallback = fallback::of(&Subject { seen, survey, policy }, &choice);
+                tables.push(planned(seen, policy, (capped(choice, &fence), fallback)));
+            }
             Ok(Decided::LeftOut(left)) => left_out.push(left),
             Err(mistake) => mistakes.push(mistake),
         }
@@ -162,8 +166,8 @@ fn fits_keyless(subject: &Subject<'_>) -> bool {
     subject.rows() <= limits.rows_max && subject.seen.data_bytes <= limits.bytes_max
 }
 
-fn planned(seen: &TableSurvey, policy: &Policy, choice: Choice) -> PlannedTable {
-    let deletes = policy.rule_for(&seen.table.name).map(|rule| rule.deletes.clone()).unwrap_or_default();
+fn planned(seen: &TableSurvey, policy: &Policy, (choice, fallback): (Choice, Option<Fallback>)) -> PlannedTable {
+    let known = policy.rule_for(&seen.table.name).map(|rule| rule.known.clone()).unwrap_or_default();
     let Choice { class, strategy, mark_column, overlap_s, confidence, reasons, advice } = choice;
     PlannedTable {
         table: seen.table.clone(),
@@ -171,7 +175,10 @@ fn planned(seen: &TableSurvey, policy: &Policy, choice: Choice) -> PlannedTable 
         strategy,
         mark_column,
         overlap_s,
-        may_be_empty: deletes.may_be_empty,
+        fallback: fallback.map(Box::new),
+        demoted: None,
+        forgiven_until: known.forgiven_until,
+        may_be_empty: known.may_be_empty,
         confidence,
         reasons,
         advice,

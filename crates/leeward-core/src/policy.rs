@@ -16,7 +16,7 @@ mod rules;
 mod settings;
 mod value;
 
-pub use rules::{CHECKS, Deletes, TableRule, Wish};
+pub use rules::{CHECKS, Known, TableRule, Wish};
 pub use settings::{
     BatchSettings, CheckSettings, KeylessSettings, OnContradiction, Platform, ScrubSettings, SeedSettings, Settings,
     Waiver,

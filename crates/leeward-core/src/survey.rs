@@ -3,7 +3,7 @@
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
-use crate::mark::Contradiction;
+use crate::mark::Contradicted;
 use crate::name::TableName;
 use crate::server::{Observed, ServerFacts};
 use crate::table::Table;
@@ -56,7 +56,7 @@ pub struct TableSurvey {
     /// What was seen in each column that could be a clock.
     pub clocks: Vec<ClockEvidence>,
     /// What scrubs have shown of it since it was last planned.
-    pub contradictions: Vec<Contradiction>,
+    pub contradictions: Vec<Contradicted>,
 }
 
 /// Row writes of one table. Lifetime counters reset at a server restart.

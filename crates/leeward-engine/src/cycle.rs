@@ -8,7 +8,7 @@ use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
-use leeward_core::mark::Mark;
+use leeward_core::mark::{Contradicted, Mark};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::FenceMode;
 use leeward_core::port::{Apply, Cut, CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
@@ -392,14 +392,14 @@ fn take_in(
         let next = &mut next[one.table];
         next.write = true;
         next.record.scrub = one.scrub;
-        for found in one.found {
-            if !next.record.contradictions.contains(&found) {
-                next.record.contradictions.push(found);
+        for (what, rows) in one.found {
+            let known = &mut next.record.contradictions;
+            if known.iter().all(|known| known.what != what) {
                 let name = next.record.name.clone();
-                let text =
-                    format!("{name}: {found:?} contradicts its class or clock; plan again to take it into account");
+                let text = format!("{name}: {rows} rows were {}, against its class or clock", what.phrase());
                 events.push(Event { kind: "contradiction".into(), table: Some(name), text });
             }
+            Contradicted::add(known, what, rows, at);
         }
         events.extend(one.events);
         next.record.brake = one.brake.or(next.record.brake.take());

@@ -138,6 +138,8 @@ fn readmit(lane: &mut Lane, at: usize, table: Table) -> Event {
         planned.mark_column = None;
         planned.reasons.insert(0, "its mark column was dropped; plan again".into());
     }
+    let gone = |column: &Option<String>| column.as_deref().is_some_and(|column| table.column(column).is_none());
+    planned.fallback = planned.fallback.filter(|fallback| !gone(&fallback.mark_column));
     planned.table = table;
     lane.plan.tables[at] = planned.clone();
     lane.plan.hash = lane.plan.computed_hash();

@@ -30,6 +30,9 @@ pub struct Lane {
     pub fence: Fence,
     /// Whether this process has seen a barrier retired, so that every mark stored before is proved as well.
     pub fence_proved: bool,
+    /// The last barrier that this process has seen retired: rows stamped before its first time are final in every cut of
+    /// its second time and later.
+    pub settled: Option<(NaiveDateTime, NaiveDateTime)>,
     /// When this process last committed a cycle.
     pub committed: Option<Instant>,
     /// Looks at the source's threads in a row that proved nothing, because they were not fresh.
@@ -117,6 +120,7 @@ impl Lane {
             tables,
             fence,
             fence_proved: false,
+            settled: None,
             committed: None,
             stale_looks: 0,
             unproved: VecDeque::new(),
@@ -151,6 +155,7 @@ impl Lane {
         });
         let Some(settled) = settled else { return };
         self.fence_proved = true;
+        self.settled = Some((settled.before, seen.now));
         let marks = self.marks_of(probes, &settled.below(&seen.heads));
         for (table, candidate) in self.tables.iter_mut().zip(marks) {
             table.proved = table.proved.advanced_to(candidate);

@@ -8,6 +8,7 @@ pub mod clock;
 mod copy;
 pub mod cycle;
 mod delta;
+mod demote;
 pub mod drift;
 pub mod lane;
 pub mod lease;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chrono::NaiveDateTime;
 use leeward_core::brake::{BothSides, BrakeEvidence, CountState, Would};
-use leeward_core::class::Strategy;
 use leeward_core::digest::{Counts, Difference, Digest};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{QuarantineCause, ScrubRecord, TableState};
+use leeward_core::mark::Contradiction;
 use leeward_core::policy::OnContradiction;
 use leeward_core::port::{Apply, Border, Cut, Event, Range};
 use leeward_core::row::{KeyCells, KeyRange};
@@ -92,7 +92,7 @@ pub struct Compared {
     /// Whether that pass was this one range, so that the whole table equals this cut.
     pub whole: bool,
     /// What was found against the table's class.
-    pub found: Vec<leeward_core::mark::Contradiction>,
+    pub found: Vec<(Contradiction, u64)>,
     /// Why the table is taken out, if it is.
     pub stop: Option<(QuarantineCause, String, String)>,
     /// What the brake saw, if it stopped the table.
@@ -140,14 +140,18 @@ pub fn pick(lane: &Lane, pace: &ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
 
 fn is_due(lane: &Lane, table: &TableWork, pace: &ScrubPace, now: NaiveDateTime) -> bool {
     let scrub = &table.record.scrub;
+    // What was demoted is as sure as its strategy only once a pass that began afterwards has ended.
+    if table.planned.demoted.is_some_and(|demoted| scrub.verified_since < Some(demoted.at)) {
+        return true;
+    }
     let Some(ended) = scrub.pass_ended.filter(|_| scrub.pass_began.is_none()) else { return true };
     if pace.mode == PaceMode::Full {
         return table.record.state != TableState::Live;
     }
     let settings = &lane.plan.settings.scrub;
-    let interval_s = match table.planned.strategy {
-        Strategy::Reconcile => settings.reconcile_interval_s,
-        _ => settings.pass_interval_s,
+    let interval_s = match table.planned.needs_comparing() {
+        true => settings.reconcile_interval_s,
+        false => settings.pass_interval_s,
     };
     now - ended >= seconds(interval_s)
 }
@@ -361,6 +365,7 @@ impl Compared {
     /// Returns whether the brake lets rows be touched; otherwise the table stops.
     fn may(&mut self, guard: Guard<'_>, would: &Would<'_>) -> bool {
         let Some(seen) = guard.stops(self.table, &self.scrub, would) else { return true };
+        self.contradict(guard.lane, Counts { missing: 0, changed: would.overwrites, extra: would.deletes });
         self.stop = Some(brake::stop(guard.lane, self.table, &seen));
         self.brake = Some(seen);
         false
@@ -370,7 +375,7 @@ impl Compared {
     fn note(&mut self, lane: &Lane, found: Counts) -> bool {
         let table = &lane.tables[self.table];
         let name = table.planned.name();
-        self.found = contradictions(table.planned.strategy, found);
+        self.contradict(lane, found);
         self.scrub.rows_added += found.missing;
         self.scrub.rows_repaired += found.changed;
         self.scrub.rows_deleted += found.extra;
@@ -378,22 +383,27 @@ impl Compared {
         let Counts { missing, changed, extra } = found;
         let text = format!("{name}: {missing} rows added, {changed} rewritten, {extra} deleted to equal the source");
         self.events.push(Event { kind: "repair".into(), table: Some(name.clone()), text });
-        let verified = table.record.state == TableState::Live;
         let ask = lane.plan.settings.on_contradiction == OnContradiction::Quarantine;
-        if verified && ask && !self.found.is_empty() {
+        if ask && !self.found.is_empty() {
             self.stop = Some((
                 QuarantineCause::ClassContradicted,
                 format!("rows of {name} changed in a way that its class {} rules out", table.planned.class),
                 format!(
-                    "run `leeward plan` again, which takes this into account, then `leeward verify --repair --tables {name}`"
+                    "stop `leeward sync`, run `leeward plan` and `leeward seed` again, which take this into account, then \
+                     `leeward verify --repair --tables {name}`"
                 ),
             ));
         }
-        if !verified {
-            // Before the first whole pass, differences are rows that moved while the table was copied.
-            self.found.clear();
-        }
         self.stop.is_none()
+    }
+
+    /// Takes note of what speaks against the table's class or clock. Before the first whole pass differences are rows that
+    /// moved while the table was copied, and say nothing.
+    fn contradict(&mut self, lane: &Lane, found: Counts) {
+        let table = &lane.tables[self.table];
+        if table.record.state == TableState::Live {
+            self.found = contradictions(&table.planned, found);
+        }
     }
 
     /// Moves the pass past a range that is equal now.

@@ -14,6 +14,7 @@ use crate::accept;
 use crate::brake::Braking;
 use crate::clock;
 use crate::cycle::{self, CycleReport, Hands};
+use crate::demote;
 use crate::drift::{self, Looks};
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
@@ -178,12 +179,23 @@ pub struct Service<'a> {
     trouble: Option<Trouble>,
     /// Tables of the source that the plan does not know and that have been told of.
     unplanned: Vec<TableName>,
+    /// What happened with the fallbacks that were taken and are not stored yet.
+    unstored: Vec<Event>,
 }
 
 impl<'a> Service<'a> {
     /// Takes a loaded lane up. Nothing is connected yet.
     pub fn new(servers: &'a dyn Servers, lease: &'a Lease, lane: Lane, pace: ScrubPace) -> Service<'a> {
-        Service { servers, lease, lane, pace, connected: None, trouble: None, unplanned: Vec::new() }
+        Service {
+            servers,
+            lease,
+            lane,
+            pace,
+            connected: None,
+            trouble: None,
+            unplanned: Vec::new(),
+            unstored: Vec::new(),
+        }
     }
 
     async fn run(
@@ -227,8 +239,23 @@ impl<'a> Service<'a> {
         Ok(())
     }
 
+    /// Takes fallbacks that are due and stores the plan with them. What could not be stored is tried again in the next turn.
+    async fn take_fallbacks(&mut self) -> Result<(), Fault> {
+        self.unstored.extend(demote::take_fallbacks(&mut self.lane));
+        if self.unstored.is_empty() {
+            return Ok(());
+        }
+        let mut control = self.servers.control().await?;
+        control.store_plan(&self.lane.plan).await?;
+        let tables: Vec<_> = self.lane.tables.iter().map(|table| &table.record).collect();
+        control.record(self.lease, &self.lane.record, &tables, &self.unstored).await?;
+        self.unstored.drain(..).for_each(|event| warn!(kind = event.kind, "{}", event.text));
+        Ok(())
+    }
+
     /// Connects where needed, looks for drift when it is time, and runs one cycle.
     pub async fn turn(&mut self) -> Result<CycleReport, Fault> {
+        self.take_fallbacks().await?;
         let connected = match &mut self.connected {
             Some(connected) => connected,
             None => self.connected.insert(connect(self.servers).await?),

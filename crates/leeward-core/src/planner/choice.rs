@@ -27,6 +27,14 @@ impl Choice {
         self
     }
 
+    /// Follows the AUTO_INCREMENT column for new rows, and leaves changes and deletes to comparing.
+    pub(super) fn with_new_rows_by(mut self, column: &Column) -> Choice {
+        self.strategy = Strategy::Append;
+        self.mark_column = Some(column.name.clone());
+        self.reasons.push(format!("new rows need not wait: they are those with {} past the mark", column.name));
+        self
+    }
+
     /// Lowers the confidence and says why.
     pub(super) fn weakened(mut self, to_at_most: Confidence, because: impl Into<String>) -> Choice {
         self.confidence = self.confidence.min(to_at_most);
@@ -92,7 +100,8 @@ pub(super) fn append(subject: &Subject<'_>, column: &Column, evidence: Evidence)
         choice = choice.weakened(Confidence::Medium, text);
     }
     if subject.shown(&[Contradiction::AddedBehindMark]) {
-        let text = format!("a comparison found rows added below the settled {}", column.name);
+        let rows = subject.found_rows(&[Contradiction::AddedBehindMark]);
+        let text = format!("comparisons have found {rows} added below the settled {}", column.name);
         choice = choice.weakened(Confidence::Low, text);
     }
     let cascade = subject.deleting_cascade().map(|key| (key, "ON DELETE CASCADE".to_owned()));

@@ -34,7 +34,7 @@ pub(super) const AGAINST_INSERT_ONLY: [Contradiction; 3] =
 ///    in any case);
 /// 7. insert-only by its shape alone. For a large table the alternative is that new rows wait for a whole pass, so
 ///    taking them by id wins even if the guess is wrong: the scrub finds what it misses, and says so;
-/// 8. comparing whole.
+/// 8. comparing whole, with new rows of a large table by id.
 pub(super) fn by_evidence(subject: &Subject<'_>) -> Choice {
     let mut clocks = clock::clocks(subject);
     if let Some(clock) = take(&mut clocks, |clock| is_kept_by_server(clock) && !clock.costly(subject)) {
@@ -69,7 +69,17 @@ pub(super) fn by_evidence(subject: &Subject<'_>) -> Choice {
     if let (Some(column), Some(text)) = (counter, insert_only_shape(subject, &clocks)) {
         return choice::append(subject, column, Evidence::Shape(text));
     }
-    because_shown(subject, choice::reconcile(subject, Class::UpdDel, &clocks))
+    because_shown(subject, by_comparing(subject, Class::UpdDel, &clocks))
+}
+
+/// Compares the whole table, pass after pass. New rows of a large one need not wait for that where their ids tell them.
+pub(super) fn by_comparing(subject: &Subject<'_>, class: Class, clocks: &[Clock<'_>]) -> Choice {
+    let choice = choice::reconcile(subject, class, clocks);
+    let counter = subject.counter_column().filter(|column| leads_row_key(subject, column));
+    match counter.filter(|_| class == Class::UpdDel && subject.extent() == Extent::Large) {
+        Some(column) => choice.with_new_rows_by(column),
+        None => choice,
+    }
 }
 
 /// Takes the first usable clock of a kind out of the list.
@@ -127,14 +137,14 @@ fn because_shown(subject: &Subject<'_>, choice: Choice) -> Choice {
 
 /// Returns what comparisons have shown against static and insert-only, as a sentence.
 pub(super) fn shown_text(subject: &Subject<'_>) -> Option<String> {
-    let words: Vec<&str> = [
+    let words: Vec<String> = [
         (&[Contradiction::RowAdded, Contradiction::AddedBehindMark][..], "added"),
         (&[Contradiction::RowChanged, Contradiction::ChangedBehindClock][..], "changed"),
         (&[Contradiction::RowDeleted][..], "deleted"),
     ]
     .into_iter()
     .filter(|(shown, _)| subject.shown(shown))
-    .map(|(_, word)| word)
+    .map(|(shown, word)| format!("{} {word}", subject.found_rows(shown)))
     .collect();
-    (!words.is_empty()).then(|| format!("comparisons have found rows {}", words.join(" and ")))
+    (!words.is_empty()).then(|| format!("comparisons have found {}", words.join(" and ")))
 }

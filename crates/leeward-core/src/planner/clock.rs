@@ -301,11 +301,13 @@ impl<'a> Clock<'a> {
             if self.keeper == Keeper::ServerAtInsert {
                 self.unusable = Some(format!("comparisons have found rows changed, which {name} does not tell"));
             }
-            self.weaken(Confidence::Low, format!("a comparison found rows changed without {name} moving"));
+            let rows = subject.found_rows(&[Contradiction::ChangedBehindClock]);
+            self.weaken(Confidence::Low, format!("comparisons have found {rows} changed without {name} moving"));
         }
         if subject.shown(&[Contradiction::AddedBehindMark]) {
             let name = &self.column.name;
-            self.weaken(Confidence::Low, format!("a comparison found rows added with {name} below the mark"));
+            let rows = subject.found_rows(&[Contradiction::AddedBehindMark]);
+            self.weaken(Confidence::Low, format!("comparisons have found {rows} added with {name} below the mark"));
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) fn by_policy(subject: &Subject<'_>, wanted: &Wanted<'_>) -> Result<Ch
         Strategy::Append => declared_append(subject, class, mark.as_ref())?,
         Strategy::Merge => choice::merge(subject, class, declared_clock(subject, class, mark.as_ref())?),
         Strategy::Reconcile if wanted.strategy.is_some() => choice::compare_whole(subject, class),
-        Strategy::Reconcile => choice::reconcile(subject, class, &clock::clocks(subject)),
+        Strategy::Reconcile => classify::by_comparing(subject, class, &clock::clocks(subject)),
     };
     if refuted(subject, class) {
         return Ok(by_measurement(subject, class, mark.as_ref()));

@@ -1,12 +1,13 @@
 //! Names for plans. A name is the SHA-256 of a canonical JSON form: the fields of a struct are written in their declared
 //! order, and every list is sorted first. What tells one table's shape from another's is [`crate::fingerprint`].
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::class::{Class, Strategy};
 use crate::name::TableName;
-use crate::plan::{FenceMode, LeftOutReason, Plan, PlannedTable};
+use crate::plan::{Fallback, FenceMode, LeftOutReason, Plan, PlannedTable};
 use crate::policy::Settings;
 use crate::server::Flavor;
 use crate::survey::SchemaFacts;
@@ -36,6 +37,10 @@ struct Line<'a> {
     /// Left out where it is not said, so that the names of plans from before the key keep.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     may_be_empty: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<&'a Fallback>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forgiven_until: Option<NaiveDate>,
 }
 
 impl Plan {
@@ -72,6 +77,8 @@ impl<'a> Line<'a> {
             mark_column: planned.mark_column.as_deref(),
             overlap_s: planned.overlap_s,
             may_be_empty: planned.may_be_empty,
+            fallback: planned.fallback.as_deref(),
+            forgiven_until: planned.forgiven_until,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One table under consideration, and the plain questions about it that classification asks. Answers are taken from
 //! the survey as they are; what follows from them is decided elsewhere.
 
-use crate::mark::Contradiction;
+use crate::mark::{Contradicted, Contradiction};
 use crate::measure;
 use crate::policy::Policy;
 use crate::server::Observed;
@@ -84,7 +84,29 @@ impl<'a> Subject<'a> {
 
     /// Returns whether a comparison has shown this of the table.
     pub(super) fn shown(&self, any_of: &[Contradiction]) -> bool {
-        self.seen.contradictions.iter().any(|shown| any_of.contains(shown))
+        self.findings(any_of).next().is_some()
+    }
+
+    /// Returns what comparisons have shown of the table, less what a person has forgiven.
+    fn findings(&self, any_of: &[Contradiction]) -> impl Iterator<Item = &'a Contradicted> {
+        let rule = self.policy.rule_for(&self.seen.table.name);
+        let forgiven_until = rule.and_then(|rule| rule.known.forgiven_until);
+        let counts = move |shown: &&Contradicted| any_of.contains(&shown.what) && !shown.is_forgiven(forgiven_until);
+        self.seen.contradictions.iter().filter(counts)
+    }
+
+    /// Returns how many rows comparisons have found so, and when the last, as far as that was written down: `rows`, or
+    /// `12 rows (last 2026-11-03)`.
+    pub(super) fn found_rows(&self, any_of: &[Contradiction]) -> String {
+        let (mut rows, mut last) = (0u64, None);
+        for shown in self.findings(any_of) {
+            rows = rows.saturating_add(shown.rows);
+            last = last.max(shown.last_at);
+        }
+        match last {
+            Some(last) if rows > 0 => format!("{} (last {})", measure::counted(rows, "row"), last.format("%Y-%m-%d")),
+            _ => "rows".to_owned(),
+        }
     }
 
     /// Returns the column that `append` can follow: an AUTO_INCREMENT column of an integer type that is the first part

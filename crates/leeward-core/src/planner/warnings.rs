@@ -64,8 +64,8 @@ fn behind_objective(policy: &Policy, tables: &[PlannedTable]) -> Option<String> 
         let large = table.rows_estimate > limits.whole_rows_max || table.data_bytes > limits.whole_bytes_max;
         match table.strategy {
             Strategy::Watch => settings.scrub.pass_interval_s > settings.rpo_s,
-            Strategy::Reconcile => large || settings.scrub.reconcile_interval_s > settings.rpo_s,
-            Strategy::Append | Strategy::Merge => false,
+            _ if table.needs_comparing() => large || settings.scrub.reconcile_interval_s > settings.rpo_s,
+            _ => false,
         }
     };
     let names: Vec<String> = tables.iter().filter(late).map(|table| table.name().to_string()).collect();

@@ -1,6 +1,7 @@
 //! The lists of a policy: rules for tables, and waivers. Whether a rule fits the tables it matches is the planner's
 //! business; here only what can be wrong without a survey is found.
 
+use chrono::NaiveDate;
 use globset::GlobMatcher;
 
 use crate::class::{Class, Strategy};
@@ -28,8 +29,8 @@ pub struct TableRule {
     pub line: usize,
     /// What is to be done.
     pub wish: Wish,
-    /// What is to be known of its deletes.
-    pub deletes: Deletes,
+    /// What else is to be known of it.
+    pub known: Known,
     /// Why, as written.
     pub reason: Option<String>,
     glob: GlobMatcher,
@@ -51,11 +52,13 @@ pub enum Wish {
     },
 }
 
-/// What a rule says of the deletes of a table.
+/// What a rule says of a table beside how it is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deletes {
+pub struct Known {
     /// Whether the table is empty at times, so that an empty source is no reason for the brake.
     pub may_be_empty: bool,
+    /// The last day (UTC) of which contradictions do not count.
+    pub forgiven_until: Option<NaiveDate>,
 }
 
 impl TableRule {
@@ -66,7 +69,7 @@ impl TableRule {
 }
 
 /// Keys of a rule that say how a table is kept.
-const KEEP_KEYS: [&str; 4] = ["class", "strategy", "mark_column", "may_be_empty"];
+const KEEP_KEYS: [&str; 5] = ["class", "strategy", "mark_column", "may_be_empty", "forgiven_until"];
 
 /// Reads `[[table]]`.
 pub(super) fn table_rules(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Vec<TableRule> {
@@ -94,6 +97,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     let strategy = reader.optional(entry, "strategy", value::word::<Strategy>);
     let mark_column = reader.optional(entry, "mark_column", value::text);
     let may_be_empty = reader.optional(entry, "may_be_empty", value::yes_or_no).unwrap_or(false);
+    let forgiven_until = reader.optional(entry, "forgiven_until", value::day);
     let reason = reader.optional(entry, "reason", value::text);
     let wish = match exclude {
         Some(true) => {
@@ -107,7 +111,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     };
     let (pattern, glob) = pattern?;
     let line = reader.line(entry.place("match"));
-    Some(TableRule { pattern, line, wish, deletes: Deletes { may_be_empty }, reason, glob })
+    Some(TableRule { pattern, line, wish, known: Known { may_be_empty, forgiven_until }, reason, glob })
 }
 
 fn table_glob(value: &toml::de::DeValue<'_>) -> Result<(String, GlobMatcher), String> {
@@ -145,7 +149,7 @@ fn check_wish(reader: &mut Reader<'_>, entry: &Section<'_, '_>, class: Option<Cl
         reader.mistake(entry.place("mark_column"), entry.key("mark_column"), "has no meaning for a static table");
     }
     if !KEEP_KEYS.iter().chain(&["exclude"]).any(|key| entry.has(key)) {
-        let text = "asks for nothing; give class, strategy, mark_column, may_be_empty or exclude";
+        let text = format!("asks for nothing; give {} or exclude", KEEP_KEYS.join(", "));
         reader.mistake(entry.place("match"), entry.key("match"), text);
     }
 }

@@ -46,6 +46,8 @@ pub struct Settings {
 pub enum OnContradiction {
     /// Repair the rows, record the contradiction, go on.
     Repair,
+    /// Do the same, and from then on keep the table by the fallback that the plan holds for it, if it holds one.
+    Demote,
     /// Record it and leave the table for a person.
     Quarantine,
 }

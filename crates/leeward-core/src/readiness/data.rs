@@ -4,7 +4,6 @@ use super::facts::{ReadinessFacts, seen};
 use super::loss::exposure;
 use super::outcome::{Answer, Missing, Outcome};
 use super::page::{duration, listed};
-use crate::class::Strategy;
 use crate::lane::{TableRecord, TableState};
 use crate::plan::PlannedTable;
 
@@ -39,7 +38,7 @@ pub(super) fn checksum_parity(facts: &ReadinessFacts) -> Answer {
             outside.push(record.name.to_string());
         } else if !whole {
             never.push(record.name.to_string());
-        } else if planned.strategy != Strategy::Reconcile {
+        } else if !planned.needs_comparing() {
             let rows = scrub.last_pass_differences.max(scrub.rows_repaired.saturating_add(scrub.rows_deleted));
             if rows > 0 {
                 healed.push(format!("{} ({rows} rows)", record.name));

@@ -6,7 +6,6 @@ use chrono::{NaiveDateTime, TimeDelta};
 use super::facts::{Contact, ReadinessFacts, seen};
 use super::outcome::Missing;
 use super::page::{duration, listed, time};
-use crate::class::Strategy;
 use crate::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use crate::plan::PlannedTable;
 
@@ -57,7 +56,7 @@ pub(super) fn as_of(planned: &PlannedTable, record: &TableRecord, lane: &LaneRec
     match &record.state {
         TableState::Planned | TableState::Seeding | TableState::CatchingUp => None,
         TableState::Quarantined { .. } => record.cut_at,
-        TableState::Live if planned.strategy == Strategy::Reconcile => record.scrub.verified_since,
+        TableState::Live if planned.needs_comparing() => record.scrub.verified_since,
         TableState::Live => record.cut_at.max(lane_cut),
     }
 }

@@ -83,9 +83,10 @@ pub(super) fn table_lag_max(facts: &ReadinessFacts) -> Answer {
         let age_ms = exposure(facts, at, None)?.age_ms;
         oldest_ms = oldest_ms.max(age_ms);
         if age_ms > objective_ms {
-            let how = match planned.strategy {
-                Strategy::Reconcile => ", kept by whole comparisons only",
-                _ => "",
+            let how = match (planned.strategy, planned.needs_comparing()) {
+                (Strategy::Append, true) => ", changes and deletes by whole comparisons only",
+                (_, true) => ", kept by whole comparisons only",
+                (_, false) => "",
             };
             behind.push(format!("{} ({}{how})", planned.name(), duration(age_ms)));
         }
@@ -207,26 +208,32 @@ pub(super) fn class_drift(facts: &ReadinessFacts) -> Answer {
     let records = seen(&facts.tables, "the tables' records")?;
     let mut against_class = Vec::new();
     let mut against_clock = Vec::new();
+    let mut against_plan = Vec::new();
     for planned in &plan.tables {
         let Some(record) = facts.record(planned.name())? else {
             return Err(Missing::new(format!("{} has no record", planned.name())));
         };
-        if !record.contradictions.is_empty() {
-            match planned.class {
-                Class::Static | Class::InsertOnly => against_class.push(format!("{} ({})", record.name, planned.class)),
-                Class::UpdDel => against_clock.push(record.name.to_string()),
+        let contradicted = record.contradictions.iter().any(|shown| planned.is_contradicted_by(shown));
+        match (planned.class, &planned.demoted) {
+            (Class::Static | Class::InsertOnly, _) if contradicted => {
+                against_class.push(format!("{} ({})", record.name, planned.class));
             }
+            (Class::UpdDel, _) if contradicted => against_clock.push(record.name.to_string()),
+            (class, Some(demoted)) => against_plan.push(format!("{} ({} to {class})", record.name, demoted.from)),
+            _ => {}
         }
     }
     let again = "run `leeward plan` again: what was measured counts more there than what was declared";
     Ok(if !against_class.is_empty() {
         Outcome::fail(records.at, format!("changed against their class: {}", listed(&against_class)), again)
-    } else if !against_clock.is_empty() {
-        Outcome::warn(
-            records.at,
-            format!("rows changed or arrived behind the mark, found by comparison: {}", listed(&against_clock)),
-            again,
-        )
+    } else if !against_clock.is_empty() || !against_plan.is_empty() {
+        let told = [
+            ("rows changed or arrived behind the mark, found by comparison", &against_clock),
+            ("kept otherwise than planned, since comparisons contradicted their class", &against_plan),
+        ];
+        let told = told.iter().filter(|(_, names)| !names.is_empty());
+        let told: Vec<String> = told.map(|(what, names)| format!("{what}: {}", listed(names))).collect();
+        Outcome::warn(records.at, told.join("; "), again)
     } else {
         Outcome::pass(records.at, "no contradiction was seen")
     })

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
-use leeward_core::mark::Contradiction;
+use leeward_core::mark::Contradicted;
 use leeward_core::name::TableName;
 use leeward_core::server::{Flavor, Observed, ServerFacts, Version};
 use leeward_core::survey::{ClockEvidence, ObjectFacts, ObjectKind, SchemaFacts, Survey, TableSurvey, WriteCounters};
@@ -52,7 +52,7 @@ struct CaseTable {
     #[serde(default)]
     clocks: BTreeMap<String, CaseClock>,
     #[serde(default)]
-    contradictions: Vec<Contradiction>,
+    contradictions: Vec<Contradicted>,
 }
 
 #[derive(Deserialize)]

@@ -1,9 +1,10 @@
 //! The status of a lane, from what Leeward itself has written down on the target. The source is not asked.
 
 use chrono::NaiveDateTime;
-use leeward_core::class::Strategy;
+use leeward_core::class::{Class, Confidence, Strategy};
 use leeward_core::fence::Holder;
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
+use leeward_core::mark::Contradicted;
 use leeward_core::plan::{FenceMode, Plan};
 use leeward_core::port::{ChunkRecord, Event, LeaseRecord};
 use serde::Serialize;
@@ -163,8 +164,14 @@ pub struct TableStatus {
     pub verified_since: Option<NaiveDateTime>,
     /// Rows that the last complete comparison had to repair or delete.
     pub last_pass_differences: u64,
-    /// What comparisons have shown against its class.
-    pub contradictions: Vec<leeward_core::mark::Contradiction>,
+    /// How it changes, as far as is known.
+    pub class: Option<Class>,
+    /// How sure its strategy is, after all that comparisons have shown.
+    pub confidence: Option<Confidence>,
+    /// The class that it was planned as, where comparisons have contradicted that and its fallback was taken.
+    pub demoted_from: Option<Class>,
+    /// What comparisons have shown against its class or clock, as it stands in the plan.
+    pub contradictions: Vec<Contradicted>,
     /// Why it is quarantined.
     pub reason: Option<String>,
     /// What to do about it.
@@ -342,7 +349,13 @@ fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTim
         },
         verified_since: record.scrub.verified_since,
         last_pass_differences: record.scrub.last_pass_differences,
-        contradictions: record.contradictions,
+        class: planned.map(|table| table.class),
+        confidence: planned.map(|table| table.confidence_after(&record.contradictions)),
+        demoted_from: planned.and_then(|table| table.demoted).map(|demoted| demoted.from),
+        contradictions: match planned {
+            Some(table) => record.contradictions.into_iter().filter(|shown| table.is_contradicted_by(shown)).collect(),
+            None => record.contradictions,
+        },
         reason,
         remedy,
     }

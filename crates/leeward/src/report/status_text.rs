@@ -155,5 +155,34 @@ fn person_needed(table: &TableStatus, paint: Paint) -> String {
             let _ = writeln!(text, "  what to do: {}", printable(remedy));
         }
     }
+    text.push_str(&doubts(table, paint));
+    text
+}
+
+/// Says where a table is less sure than it was planned to be, and why.
+fn doubts(table: &TableStatus, paint: Paint) -> String {
+    let mut text = String::new();
+    let name = printable(&table.name);
+    let class = table.class.map(|class| class.to_string()).unwrap_or_default();
+    if !table.contradictions.is_empty() {
+        let found: Vec<String> = table
+            .contradictions
+            .iter()
+            .map(|shown| {
+                let last = shown.last_at.map(|at| format!(", last seen {}", words::moment(at))).unwrap_or_default();
+                format!("{} rows {}{last}", words::count(shown.rows), shown.what.phrase())
+            })
+            .collect();
+        let says = format!("{name} is not as sure as planned ({class}, confidence low now): {}", found.join("; "));
+        let _ = writeln!(text, "\n{}", paint.tone(Tone::Warning, &says));
+        let _ = writeln!(text, "  what to do: run `leeward plan` again, which takes this into account");
+    }
+    if let Some(from) = table.demoted_from {
+        let strategy = table.strategy.map(|strategy| strategy.to_string()).unwrap_or_default();
+        let says = format!("{name} was planned as {from}, which did not hold: it is kept as {class} by {strategy}");
+        let _ = writeln!(text, "\n{}", paint.tone(Tone::Warning, &says));
+        let _ =
+            writeln!(text, "  what to do: nothing is lost; confirm it with the next `leeward plan` and `leeward seed`");
+    }
     text
 }

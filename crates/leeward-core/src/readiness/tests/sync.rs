@@ -2,10 +2,10 @@
 
 use super::super::outcome::Status::{Fail, Pass, Unknown, Warn};
 use super::{at, change, lane, name, planned_tables, table, table_of};
-use crate::class::Strategy;
+use crate::class::{Class, Confidence, Strategy};
 use crate::lane::{LaneState, QuarantineCause, TableState};
-use crate::mark::Contradiction;
-use crate::plan::{FenceMode, LeftOut, LeftOutReason};
+use crate::mark::{Contradicted, Contradiction};
+use crate::plan::{Fallback, FenceMode, LeftOut, LeftOutReason};
 use crate::server::Observed;
 
 fn quarantined() -> TableState {
@@ -224,7 +224,10 @@ fn sync_05_misses_no_table() {
 fn sync_06_and_07_name_tables_that_are_not_what_they_seem() {
     let contradicted = |table: usize| {
         move |facts: &mut super::ReadinessFacts| {
-            change(&mut facts.tables)[table].contradictions.push(Contradiction::RowChanged);
+            let known = &mut change(&mut facts.tables)[table].contradictions;
+            let at = chrono::DateTime::UNIX_EPOCH.naive_utc();
+            Contradicted::add(known, Contradiction::RowChanged, 1, at);
+            Contradicted::add(known, Contradiction::ChangedBehindClock, 1, at);
         }
     };
     let (mut append, mut merge) = (super::ready(), super::ready());
@@ -232,6 +235,18 @@ fn sync_06_and_07_name_tables_that_are_not_what_they_seem() {
     contradicted(1)(&mut merge);
     assert_eq!(super::check(&append, "SYNC-06").status, Fail);
     assert_eq!(super::check(&merge, "SYNC-06").status, Warn);
+    // Once its fallback is taken, what was found no longer speaks against it; that it was taken is still told.
+    let lines = planned_tables(&mut append).iter().position(|table| table.class == Class::InsertOnly).unwrap();
+    planned_tables(&mut append)[lines].fallback = Some(Box::new(Fallback {
+        class: Class::UpdDel,
+        strategy: Strategy::Reconcile,
+        mark_column: None,
+        overlap_s: 0,
+        confidence: Confidence::Low,
+    }));
+    assert!(planned_tables(&mut append)[lines].demote(chrono::DateTime::UNIX_EPOCH.naive_utc(), "shown".into()));
+    let told = super::check(&append, "SYNC-06");
+    assert_eq!((told.status, told.actual.contains("insert_only to upd_del")), (Warn, true));
     table_of(
         "SYNC-06",
         &[(
