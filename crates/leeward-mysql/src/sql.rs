@@ -9,7 +9,7 @@
 use leeward_core::name::TableName;
 use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::server::Flavor;
-use leeward_core::table::{Column, Table};
+use leeward_core::table::{Column, Generated, Table};
 
 /// Quotes an identifier.
 pub fn ident(name: &str) -> String {
@@ -101,7 +101,15 @@ pub fn wire(column: &Column) -> String {
 
 /// Returns the select list of a table's wire columns.
 pub fn wire_list(table: &Table) -> String {
-    table.wire_columns().into_iter().map(wire).collect::<Vec<_>>().join(",")
+    let key = table.row_key().unwrap_or_default();
+    let in_key = |column: &Column| key.iter().any(|part| part.name == column.name);
+    // FLOAT(M,D) prints all digits that it can hold, and only those are stored as the same bits again. In a key it is
+    // compared as a DOUBLE.
+    let listed = |column: &Column| match column.data_type == "float" && column.column_type.contains(',') {
+        true if !in_key(column) => ident(&column.name),
+        _ => wire(column),
+    };
+    table.wire_columns().into_iter().map(listed).collect::<Vec<_>>().join(",")
 }
 
 /// Returns the expression of a key column's border form.
@@ -314,7 +322,7 @@ pub fn empty_is_error(column: &Column) -> bool {
     column.data_type == "enum" && !members(&column.column_type).iter().any(String::is_empty)
 }
 
-/// Returns the members of `enum('a','it''s')`.
+/// Returns the members of `enum('a','it''s')`, or of a SET.
 fn members(column_type: &str) -> Vec<String> {
     let (mut members, mut member) = (Vec::new(), None::<String>);
     let mut letters = column_type.chars().peekable();
@@ -346,25 +354,44 @@ pub fn placeholder(column: &Column, flavor: Flavor) -> &'static str {
     if wants_text(column, flavor) { "CONVERT(? USING utf8mb4)" } else { "?" }
 }
 
-/// Returns the canonical form of a column: NULL reads `N`, everything else is self-delimiting. Numbers and times end at
-/// the `,` that follows, for they never hold one; strings carry their length; long ones and documents stand as their own
-/// hash, so that the row's form stays far below `max_allowed_packet` (T24: beyond it the server answers NULL).
+/// Returns the canonical form of a column: NULL reads `N`, everything else is self-delimiting. Whole numbers and times end
+/// at the `,` that follows, for they never hold one; floats stand as their bits inside of a point, 25 bytes whatever the
+/// value, since their text differs from one version to the next and can be cut short (T18); strings carry their length;
+/// long ones and documents stand as their own hash, so that the row's form stays far below `max_allowed_packet` (T24).
+/// NULL is asked for, not taken from the form: beyond that limit a form is NULL though the value is not.
 fn canonical(column: &Column) -> String {
     let name = ident(&column.name);
     let value = match form(column) {
-        Form::Number | Form::Double | Form::Temporal | Form::Plain => format!("{name},','"),
-        Form::Float => format!("CAST({name} AS DOUBLE),','"),
-        Form::Bits => format!("{name}+0,','"),
+        Form::Number | Form::Temporal | Form::Plain => format!("CONCAT({name},',')"),
+        Form::Float | Form::Double => format!("POINT({name},0)"),
+        Form::Bits => format!("CONCAT({name}+0,',')"),
+        Form::Named if column.data_type == "set" => canonical_set(column),
         Form::Text | Form::Named | Form::Bytes if is_short(column) => {
-            format!("LENGTH({name}),':',CAST({name} AS BINARY)")
+            format!("CONCAT(LENGTH({name}),':',CAST({name} AS BINARY))")
         }
-        Form::Text | Form::Named | Form::Bytes => format!("LENGTH({name}),':',SHA2({name},256)"),
+        Form::Text | Form::Named | Form::Bytes | Form::Opaque => {
+            format!("CONCAT(LENGTH({name}),':',SHA2({name},256))")
+        }
         // A DECIMAL inside a document has no text of its own: it arrives as the DOUBLE that its digits stand for, so
-        // the source's document is read through the same text before it is hashed (T20). MariaDB's is text anyway.
-        Form::Json => format!("SHA2(CAST(CAST({name} AS CHAR CHARACTER SET utf8mb4) AS JSON),256)"),
-        Form::Opaque => format!("LENGTH({name}),':',SHA2(CAST({name} AS BINARY),256)"),
+        // the source's document is read through the same text before it is hashed (T20). MariaDB's is text anyway. The
+        // text is empty where it would be longer than `max_allowed_packet`.
+        Form::Json => format!("SHA2(CAST(NULLIF(CAST({name} AS CHAR CHARACTER SET utf8mb4),'') AS JSON),256)"),
     };
-    format!("IFNULL(CONCAT({value}),'N')")
+    format!("IF({name} IS NULL,'N',{value})")
+}
+
+/// Returns the canonical form of a SET: one digit for each member of the definition that is asked with, in the order of
+/// their names, so that the order of either side's definition does not matter (T23). The length tells of members that
+/// only the other side knows.
+fn canonical_set(column: &Column) -> String {
+    let name = ident(&column.name);
+    let charset = column.charset.as_deref().unwrap_or("binary");
+    let exact = if charset == "binary" { "binary".to_owned() } else { format!("{charset}_bin") };
+    let mut members = members(&column.column_type);
+    members.sort_unstable();
+    let is_in = |member: &String| format!("FIND_IN_SET({},CONCAT({name}) COLLATE {exact})>0", literal(member));
+    let digits = members.iter().map(is_in).collect::<Vec<_>>().join(",");
+    format!("CONCAT(LENGTH({name}),':',{digits})")
 }
 
 /// Returns whether a string column's values fit into a row's canonical form as they are. 1,024 columns of at most 1,020
@@ -376,11 +403,39 @@ fn is_short(column: &Column) -> bool {
     small || declared && length.is_some_and(|characters| characters <= 255)
 }
 
-/// Returns the expression of a row's hash: SHA-256 in hex over all columns, generated ones included (T23). MD5 and SHA1
-/// are gone from MySQL 9.7 (T38).
+/// Returns the expression of a row's hash: SHA-256 in hex over all columns, generated ones included (T23) but for those
+/// that are no value of the row. MD5 and SHA1 are gone from MySQL 9.7 (T38).
 pub fn row_hash(table: &Table) -> String {
-    let columns = table.columns.iter().map(canonical).collect::<Vec<_>>().join(",");
+    let compared = table.columns.iter().filter(|column| !is_of_the_moment(column));
+    let columns = compared.map(canonical).collect::<Vec<_>>().join(",");
     format!("SHA2(CONCAT({columns}),256)")
+}
+
+/// What MariaDB lets a virtual column ask of the moment or of who asks, as it prints it.
+const OF_THE_MOMENT: [&str; 16] = [
+    "now(",
+    "sysdate(",
+    "curdate(",
+    "curtime(",
+    "current_",
+    "localtime",
+    "utc_",
+    "unix_timestamp()",
+    "rand(",
+    "uuid(",
+    "connection_id(",
+    "user(",
+    "database(",
+    "schema(",
+    "version(",
+    "@@",
+];
+
+/// Returns whether a column is computed when it is read from something that is not in the row, and so differs from one
+/// reading to the next. MySQL refuses such columns.
+fn is_of_the_moment(column: &Column) -> bool {
+    let expression = column.default.as_deref().unwrap_or_default().to_lowercase();
+    column.generated == Some(Generated::Virtual) && OF_THE_MOMENT.iter().any(|word| expression.contains(word))
 }
 
 #[cfg(test)]
@@ -433,6 +488,16 @@ mod tests {
         assert!(empty_is_error(&with("enum('a','it''s,','''')")));
         assert!(!empty_is_error(&with("enum('a','')")));
         assert!(!empty_is_error(&column("v", "varchar", None)));
+    }
+
+    #[test]
+    fn a_set_is_one_digit_a_member_in_the_order_of_their_names_t23() {
+        let with = |column_type: &str| Column { column_type: column_type.into(), ..column("s", "set", Some("latin1")) };
+        assert_eq!(canonical(&with("set('b','a')")), canonical(&with("set('a','b')")));
+        assert_eq!(
+            canonical(&with("set('it''s')")),
+            "IF(`s` IS NULL,'N',CONCAT(LENGTH(`s`),':',FIND_IN_SET(_utf8mb4'it\\'s',CONCAT(`s`) COLLATE latin1_bin)>0))"
+        );
     }
 
     #[test]

@@ -1,0 +1,13 @@
+//! Rows on real servers: whether a digest sees every change of every type, and whether a row is written exactly as it
+//! was read, whatever the target's indexes, constraints and other rows.
+//!
+//! No engine runs here: what is read, compared and written is chosen by the tests.
+
+mod catalogue;
+mod definitions;
+mod families;
+mod mutations;
+mod packets;
+mod separators;
+mod setup;
+mod values;
