@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use leeward_core::class::{Class, Confidence, Strategy};
 use leeward_core::digest::Digest;
 use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
@@ -76,7 +75,7 @@ pub async fn database(server: &Server, name: &str, statements: &[&str]) -> Resul
 /// Describes the tables of a database as a plan would hold them, by name.
 pub async fn planned(session: &mut Session, database: &str) -> Result<BTreeMap<String, PlannedTable>> {
     let survey = survey(session, &[database.to_owned()]).await?;
-    Ok(survey.tables.into_iter().map(|seen| (seen.table.name.table.clone(), plan(seen.table))).collect())
+    survey.tables.into_iter().map(|seen| Ok((seen.table.name.table.clone(), plan(seen.table)?))).collect()
 }
 
 /// Describes one table.
@@ -84,20 +83,14 @@ pub async fn planned_table(session: &mut Session, database: &str, table: &str) -
     planned(session, database).await?.remove(table).with_context(|| format!("{database}.{table} was surveyed"))
 }
 
-/// Wraps a table as a plan would hold it.
-pub fn plan(table: Table) -> PlannedTable {
-    PlannedTable {
-        table,
-        class: Class::UpdDel,
-        strategy: Strategy::Reconcile,
-        mark_column: None,
-        overlap_s: 0,
-        confidence: Confidence::Low,
-        reasons: Vec::new(),
-        advice: Vec::new(),
-        rows_estimate: 1,
-        data_bytes: 1,
-    }
+/// Wraps a table as a plan would hold it: read from a stored one, so that what plans come to hold beside need not be
+/// known here.
+pub fn plan(table: Table) -> Result<PlannedTable> {
+    let stored = serde_json::json!({
+        "table": table, "class": "upd_del", "strategy": "reconcile", "mark_column": null, "confidence": "low",
+        "reasons": [], "advice": [], "rows_estimate": 1, "data_bytes": 1,
+    });
+    serde_json::from_value(stored).context("read a planned table")
 }
 
 /// The three ways in which rows are compared: a whole table, a range of it, and row by row.
