@@ -20,4 +20,5 @@ mod marks;
 mod readiness;
 mod seed;
 mod sync;
+mod tombstones;
 mod verify;

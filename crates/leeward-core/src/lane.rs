@@ -142,15 +142,19 @@ pub struct ScrubRecord {
     /// Rows that tombstones have deleted since the running pass, or the last one, began.
     #[serde(default)]
     pub rows_buried: u64,
+    /// Of all these, rows that a person has agreed to.
+    #[serde(default)]
+    pub rows_agreed: u64,
     /// Rows that the last complete pass had to add, rewrite or delete.
     pub last_pass_differences: u64,
 }
 
 impl ScrubRecord {
-    /// Returns how many rows have been deleted or overwritten since the running pass, or the last one, began: what the
-    /// brake counts.
+    /// Returns how many rows have been deleted or overwritten since the running pass, or the last one, began, less those
+    /// that a person has agreed to: what the brake counts.
     pub fn spent(&self) -> u64 {
-        self.rows_repaired.saturating_add(self.rows_deleted).saturating_add(self.rows_buried)
+        let touched = self.rows_repaired.saturating_add(self.rows_deleted).saturating_add(self.rows_buried);
+        touched.saturating_sub(self.rows_agreed)
     }
 }
 

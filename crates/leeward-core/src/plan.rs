@@ -68,6 +68,12 @@ pub struct PlannedTable {
     /// The last day (UTC) of which contradictions do not count, as a person has said.
     #[serde(default)]
     pub forgiven_until: Option<NaiveDate>,
+    /// Where the source writes down the keys of deleted rows.
+    #[serde(default)]
+    pub tombstones: Option<Tombstones>,
+    /// Whether its rows are tombstones of another table. They are cleared away in time, which contradicts nothing.
+    #[serde(default)]
+    pub holds_tombstones: bool,
     /// Whether the policy says that the table is empty at times, so that an empty source is no reason for the brake.
     #[serde(default)]
     pub may_be_empty: bool,
@@ -97,6 +103,15 @@ pub struct Fallback {
     pub overlap_s: u64,
     /// How sure that is.
     pub confidence: Confidence,
+}
+
+/// A table that holds the keys of deleted rows of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstones {
+    /// Which; it is in the plan and has a delta.
+    pub table: TableName,
+    /// Its columns that hold the key, in the order of the other table's row key.
+    pub key: Vec<String>,
 }
 
 /// What a table was before its fallback was taken.

@@ -19,6 +19,7 @@ mod choice;
 mod classify;
 mod clock;
 mod declared;
+mod deletes;
 mod fallback;
 mod identity;
 mod stale;
@@ -71,6 +72,7 @@ pub fn plan(policy: &Policy, survey: &Survey) -> Result<Plan, Vec<PlanMistake>> 
             Err(mistake) => mistakes.push(mistake),
         }
     }
+    deletes::add_tombstones(policy, survey, (&mut tables, &left_out), &mut mistakes);
     if !mistakes.is_empty() {
         mistakes.sort_by(|a, b| (a.line, &a.table).cmp(&(b.line, &b.table)));
         return Err(mistakes);
@@ -178,6 +180,8 @@ fn planned(seen: &TableSurvey, policy: &Policy, (choice, fallback): (Choice, Opt
         fallback: fallback.map(Box::new),
         demoted: None,
         forgiven_until: known.forgiven_until,
+        tombstones: None,
+        holds_tombstones: false,
         may_be_empty: known.may_be_empty,
         confidence,
         reasons,

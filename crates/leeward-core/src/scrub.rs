@@ -21,6 +21,7 @@ pub fn contradictions(planned: &PlannedTable, found: Counts) -> Vec<(Contradicti
 fn contradicts(planned: &PlannedTable, what: Contradiction) -> bool {
     let follows = matches!(planned.strategy, Strategy::Append | Strategy::Merge);
     match (planned.class, what) {
+        (Class::InsertOnly, Contradiction::RowDeleted) if planned.holds_tombstones => false,
         (Class::Static, _) => true,
         (Class::InsertOnly, Contradiction::RowAdded) => false,
         (Class::InsertOnly | Class::UpdDel, Contradiction::AddedBehindMark) => follows,
@@ -71,6 +72,8 @@ mod tests {
             fallback: None,
             demoted: None,
             forgiven_until: None,
+            tombstones: None,
+            holds_tombstones: false,
             may_be_empty: false,
             confidence: Confidence::High,
             reasons: Vec::new(),

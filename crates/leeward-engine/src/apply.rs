@@ -3,12 +3,15 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
+use leeward_core::class::Strategy;
 use leeward_core::fault::{Decision, Fault, FaultKind};
-use leeward_core::port::{Apply, Cut, CutPart, TakePart};
+use leeward_core::lane::TableState;
+use leeward_core::port::{Apply, Cut, CutPart, Event, TakePart};
 use leeward_core::row::{KeyCells, RowBatch};
 
 use crate::delta::{AppliedRows, remembered_max};
-use crate::lane::TableWork;
+use crate::lane::{Lane, TableWork};
+use crate::tombstone::Named;
 
 /// Rounds of fetching rows that were taken out for a unique value. Each round's rows come from one cut, in which the
 /// index holds, so a chain ends after as many rounds as it has links outside the window.
@@ -29,6 +32,8 @@ pub struct Applying<'a> {
     pub borders: Vec<BorderOutcome>,
     /// Rows taken out for a unique value, with their table.
     pub owed: Vec<(usize, KeyCells)>,
+    /// Keys of deleted rows, named by tombstones.
+    pub named: Named,
     /// The source's clock in the cut.
     pub at: Option<NaiveDateTime>,
     touched: Option<usize>,
@@ -75,6 +80,7 @@ impl<'a> Applying<'a> {
             outcomes: delta_tables.iter().map(|_| DeltaOutcome::default()).collect(),
             borders: (0..borders).map(|_| BorderOutcome::Unknown).collect(),
             owed: Vec::new(),
+            named: Named::new(tables),
             at: None,
             touched: None,
         }
@@ -109,12 +115,14 @@ impl<'a> Applying<'a> {
         match self.apply.write(&table.planned, &fresh).await {
             Ok(owed) => {
                 self.owed.extend(owed.into_iter().map(|key| (at, key)));
+                self.named.take(at, &fresh);
                 outcome.applied += fresh.rows() as u64;
             }
             Err(fault) => {
                 outcome.failed = Some(table_fault(fault)?);
                 self.apply.undo_to_savepoint().await?;
                 self.owed.retain(|(table, _)| *table != at);
+                self.named.forget(at);
             }
         }
         Ok(())
@@ -178,4 +186,21 @@ pub async fn write_from_cut(
         displaced.extend(apply.write(&table.planned, &rows).await?);
     }
     Ok(displaced)
+}
+
+/// Returns an event for each table of which a delta has written more rows than the brake would let a comparison touch: it
+/// stops no delta, but the moment should be found again. What goes on with a backlog was told when that began.
+pub fn bulk(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome]) -> Vec<Event> {
+    let told = delta_tables.iter().zip(outcomes).filter_map(|(&table, outcome)| {
+        let work = &lane.tables[table];
+        let fresh = work.record.state == TableState::Live && work.behind.is_none();
+        let many = outcome.applied > lane.plan.settings.brake.limit(work.planned.rows_estimate);
+        (fresh && many && work.planned.strategy == Strategy::Merge).then(|| {
+            let name = work.planned.name().clone();
+            let text =
+                format!("{} rows of {name} were added or rewritten in one cycle, as its clock says", outcome.applied);
+            Event { kind: "bulk".into(), table: Some(name), text }
+        })
+    });
+    told.collect()
 }

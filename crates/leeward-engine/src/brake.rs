@@ -10,6 +10,7 @@ use leeward_core::lane::{QuarantineCause, ScrubRecord};
 use leeward_core::row::KeyCells;
 
 use crate::lane::Lane;
+use crate::tombstone::Buried;
 
 /// Whether the brake stops anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Guard<'a> {
     pub cut_at: NaiveDateTime,
     /// The target's clock.
     pub target_at: NaiveDateTime,
+    /// What tombstones have deleted in this cycle, which no record counts yet.
+    pub buried: &'a [Buried],
 }
 
 impl Guard<'_> {
@@ -39,7 +42,9 @@ impl Guard<'_> {
     pub fn left(&self, table: usize, scrub: &ScrubRecord) -> u64 {
         match self.braking {
             Braking::Off => u64::MAX,
-            Braking::On => self.limit(table).saturating_add(self.released(table)).saturating_sub(scrub.spent()),
+            Braking::On => {
+                self.limit(table).saturating_add(self.released(table)).saturating_sub(self.spent(table, scrub))
+            }
         }
     }
 
@@ -53,6 +58,11 @@ impl Guard<'_> {
             false => self.left(table, scrub),
         };
         (would.rows() > allowed).then(|| Box::new(self.evidence((table, emptied), scrub, would)))
+    }
+
+    fn spent(&self, table: usize, scrub: &ScrubRecord) -> u64 {
+        let buried = self.buried.iter().filter(|buried| buried.table == table).map(|buried| buried.rows);
+        scrub.spent().saturating_add(buried.sum())
     }
 
     fn limit(&self, table: usize) -> u64 {
@@ -81,7 +91,7 @@ impl Guard<'_> {
             target_at: self.target_at,
             deletes: would.deletes,
             overwrites: would.overwrites,
-            spent: scrub.spent(),
+            spent: self.spent(table, scrub),
             limit: if emptied { 0 } else { self.limit(table) },
             emptied,
             delete_keys: sample(would.delete_keys),

@@ -16,12 +16,13 @@ use leeward_core::row::KeyCells;
 
 use tracing::warn;
 
-use crate::apply::{Applying, DeltaOutcome, settle_owed, table_fault};
+use crate::apply::{self, Applying, DeltaOutcome, settle_owed, table_fault};
 use crate::brake::{Braking, Guard};
 use crate::clock;
 use crate::delta::{self, AppliedRows, From};
 use crate::lane::{Lane, TableWork};
 use crate::scrub::{self, Bench, Compared, ScrubPace};
+use crate::tombstone::{self, Buried};
 
 /// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
 const MARK_SAVED_EVERY_S: u64 = 10;
@@ -112,25 +113,30 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         From::Mark => None,
         From::Rest => read_what_has_moved(lane, cut.as_mut(), &mut applying).await?,
     };
-    let Applying { mut outcomes, borders, owed, at, .. } = applying;
+    let Applying { mut outcomes, borders, owed, named, at, .. } = applying;
     let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
 
     wait_for_locked(lane, &delta_tables, &outcomes)?;
     settle_all_owed(cut.as_mut(), apply.as_mut(), lane, owed).await?;
     let mut next = after_deltas(lane, (&delta_tables, &limits), (&mut outcomes, from), at);
+    let guard = Guard { lane, braking: hands.braking, cut_at: at, target_at: target_now, buried: &[] };
+    let mut bench = Bench { cut: cut.as_mut(), apply: apply.as_mut(), guard };
+    let buried = tombstone::bury(&mut bench, named).await?;
     let comparable = |table: usize| {
         let delta = delta_tables.iter().position(|&of| of == table);
-        delta.is_none_or(|delta| next[table].at_cut && outcomes[delta].failed.is_none())
+        let stopped = buried.iter().any(|buried| buried.table == table && buried.stop.is_some());
+        !stopped && delta.is_none_or(|delta| next[table].at_cut && outcomes[delta].failed.is_none())
     };
     let (picks, borders) = keep_comparable(picks, borders, comparable);
-    let guard = Guard { lane, braking: hands.braking, cut_at: at, target_at: target_now };
-    let mut bench = Bench { cut: cut.as_mut(), apply: apply.as_mut(), guard };
+    bench.guard.buried = &buried;
     let compared = scrub::compare(&mut bench, &picks, borders, hands.pace).await?;
     let rows_compared = compared.iter().map(|one| one.rows).sum();
     let repairs = repairs(lane, &compared);
 
-    let (mut events, mut stops) = (bulk(lane, &delta_tables, &outcomes), failed_deltas(&delta_tables, &mut outcomes)?);
+    let (mut events, mut stops) =
+        (apply::bulk(lane, &delta_tables, &outcomes), failed_deltas(&delta_tables, &mut outcomes)?);
     take_in(&mut next, compared, at, &mut events, &mut stops);
+    take_in_buried(&mut next, buried, &mut stops);
     let record = lane_record(lane, &next, &stops, Times { at, target_now, applied_at: target_now + elapsed(began) });
     if record.state != lane.record.state {
         events.push(state_event(&record.state));
@@ -192,23 +198,6 @@ fn failed_deltas(delta_tables: &[usize], outcomes: &mut [DeltaOutcome]) -> Resul
     let failed = delta_tables.iter().zip(outcomes);
     let failed = failed.filter_map(|(&table, outcome)| Some((table, outcome.failed.take()?)));
     failed.map(|(table, fault)| Ok((table, scrub::stop_for(&table_fault(fault)?)))).collect()
-}
-
-/// Returns an event for each table of which a delta has written more rows than the brake would let a comparison touch: it
-/// stops no delta, but the moment should be found again. What goes on with a backlog was told when that began.
-fn bulk(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome]) -> Vec<Event> {
-    let told = delta_tables.iter().zip(outcomes).filter_map(|(&table, outcome)| {
-        let work = &lane.tables[table];
-        let fresh = work.record.state == TableState::Live && work.behind.is_none();
-        let many = outcome.applied > lane.plan.settings.brake.limit(work.planned.rows_estimate);
-        (fresh && many && work.planned.strategy == Strategy::Merge).then(|| {
-            let name = work.planned.name().clone();
-            let text =
-                format!("{} rows of {name} were added or rewritten in one cycle, as its clock says", outcome.applied);
-            Event { kind: "bulk".into(), table: Some(name), text }
-        })
-    });
-    told.collect()
 }
 
 fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
@@ -410,15 +399,28 @@ fn take_in(
         if one.pass_ended {
             next.record.state = TableState::Live;
             // What a person agreed to has been done.
-            next.record.released = None;
+            if let Some(released) = next.record.released.take() {
+                next.record.scrub.rows_agreed = released.rows.min(next.record.scrub.spent());
+            }
             let since = if one.whole { Some(at) } else { next.record.scrub.verified_since };
             next.record.cut_at = next.record.cut_at.max(since);
         }
     }
 }
 
+/// Takes in what tombstones did. It comes last, so that a pass that begins in this cycle counts it.
+fn take_in_buried(next: &mut [Next], buried: Vec<Buried>, stops: &mut Vec<Stop>) {
+    for one in buried.into_iter().filter(|one| one.rows > 0 || one.stop.is_some()) {
+        let next = &mut next[one.table];
+        next.write = true;
+        next.record.scrub.rows_buried += one.rows;
+        next.record.brake = one.brake.or(next.record.brake.take());
+        stops.extend(one.stop.map(|stop| (one.table, stop)));
+    }
+}
+
 /// A table that is to be quarantined, and why.
-type Stop = (usize, (leeward_core::lane::QuarantineCause, String, String));
+type Stop = (usize, crate::lane::Stop);
 
 /// The clocks of one cycle.
 struct Times {

@@ -63,6 +63,9 @@ pub struct Rested {
     pub on: Arc<Resting>,
 }
 
+/// Why a table is taken out: the cause, what was seen, what to do.
+pub type Stop = (QuarantineCause, String, String);
+
 /// One table in the hands of a process.
 pub struct TableWork {
     /// Its line of the plan.

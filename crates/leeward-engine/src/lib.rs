@@ -19,4 +19,5 @@ pub mod repair;
 pub mod scrub;
 pub mod seed;
 pub mod sync;
+mod tombstone;
 pub mod verify;

@@ -328,7 +328,7 @@ impl Compared {
             scrub.pass_began = Some(at);
             scrub.after = None;
             (scrub.rows_compared, scrub.rows_added, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0, 0);
-            scrub.rows_buried = 0;
+            (scrub.rows_buried, scrub.rows_agreed) = (0, 0);
         }
         Compared { scrub, ..Compared::untouched(lane, table) }
     }

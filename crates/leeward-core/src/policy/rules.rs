@@ -6,6 +6,7 @@ use globset::GlobMatcher;
 
 use crate::class::{Class, Strategy};
 use crate::name::TableName;
+use crate::plan::Tombstones;
 use crate::policy::layers::{Reader, Section};
 use crate::policy::settings::Waiver;
 use crate::policy::value;
@@ -59,6 +60,8 @@ pub struct Known {
     pub may_be_empty: bool,
     /// The last day (UTC) of which contradictions do not count.
     pub forgiven_until: Option<NaiveDate>,
+    /// Where the keys of deleted rows are written down.
+    pub tombstones: Option<Tombstones>,
 }
 
 impl TableRule {
@@ -69,7 +72,7 @@ impl TableRule {
 }
 
 /// Keys of a rule that say how a table is kept.
-const KEEP_KEYS: [&str; 5] = ["class", "strategy", "mark_column", "may_be_empty", "forgiven_until"];
+const KEEP_KEYS: [&str; 6] = ["class", "strategy", "mark_column", "may_be_empty", "forgiven_until", "tombstones"];
 
 /// Reads `[[table]]`.
 pub(super) fn table_rules(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Vec<TableRule> {
@@ -98,6 +101,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     let mark_column = reader.optional(entry, "mark_column", value::text);
     let may_be_empty = reader.optional(entry, "may_be_empty", value::yes_or_no).unwrap_or(false);
     let forgiven_until = reader.optional(entry, "forgiven_until", value::day);
+    let tombstones = tombstones(reader, entry);
     let reason = reader.optional(entry, "reason", value::text);
     let wish = match exclude {
         Some(true) => {
@@ -111,7 +115,27 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     };
     let (pattern, glob) = pattern?;
     let line = reader.line(entry.place("match"));
-    Some(TableRule { pattern, line, wish, known: Known { may_be_empty, forgiven_until }, reason, glob })
+    Some(TableRule { pattern, line, wish, known: Known { may_be_empty, forgiven_until, tombstones }, reason, glob })
+}
+
+fn tombstones(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Tombstones> {
+    reader.optional(entry, "tombstones", |value| match value.is_table() {
+        true => Ok(()),
+        false => Err("is written as { table = \"shop.order_deleted\", key = [\"order_id\"] }".to_owned()),
+    })?;
+    let mut section = reader.section(entry, "tombstones");
+    let table = reader.required(&mut section, "table", table_name);
+    let key = reader.required(&mut section, "key", value::texts);
+    reader.close(section);
+    Some(Tombstones { table: table?, key: key? })
+}
+
+fn table_name(value: &toml::de::DeValue<'_>) -> Result<TableName, String> {
+    let text = value::text(value)?;
+    match text.split_once('.') {
+        Some((schema, table)) if !schema.is_empty() && !table.is_empty() => Ok(TableName::new(schema, table)),
+        _ => Err(format!("is a table's full name, database.table, not {text:?}")),
+    }
 }
 
 fn table_glob(value: &toml::de::DeValue<'_>) -> Result<(String, GlobMatcher), String> {

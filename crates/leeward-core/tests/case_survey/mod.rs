@@ -203,7 +203,7 @@ fn column(text: &str) -> Column {
         name: (*name).to_owned(),
         column_type: if says("unsigned") { format!("{full_type} unsigned") } else { (*full_type).to_owned() },
         charset: None,
-        collation: None,
+        collation: rest.iter().position(|word| *word == "collate").map(|at| rest[at + 1].to_owned()),
         nullable: if says("not null") { Nullability::NotNull } else { Nullability::Nullable },
         default,
         fsp: if temporal { digits.parse().unwrap_or(0) } else { 0 },

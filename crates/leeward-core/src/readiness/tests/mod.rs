@@ -124,6 +124,8 @@ fn planned(table: Table, class: Class, strategy: Strategy) -> PlannedTable {
         fallback: None,
         demoted: None,
         forgiven_until: None,
+        tombstones: None,
+        holds_tombstones: false,
         may_be_empty: false,
         confidence: Confidence::High,
         reasons: Vec::new(),
