@@ -19,6 +19,7 @@ mod lease;
 mod marks;
 mod readiness;
 mod seed;
+mod soft_delete;
 mod sync;
 mod tombstones;
 mod verify;

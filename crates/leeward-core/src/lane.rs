@@ -103,6 +103,10 @@ pub struct TableRecord {
     pub state: TableState,
     /// How far it is settled.
     pub mark: Mark,
+    /// How far its soft deletes are settled, where they are read by a column of their own: all that were marked before this
+    /// time of the source's clock are.
+    #[serde(default)]
+    pub soft_mark: Option<NaiveDateTime>,
     /// The source's clock at the last cut that the table was brought to.
     pub cut_at: Option<NaiveDateTime>,
     /// Rows applied by deltas since the seed.
@@ -165,6 +169,7 @@ impl TableRecord {
             name,
             state: TableState::Planned,
             mark: Mark::None,
+            soft_mark: None,
             cut_at: None,
             rows_applied: 0,
             scrub: ScrubRecord::default(),

@@ -68,6 +68,9 @@ pub struct PlannedTable {
     /// The last day (UTC) of which contradictions do not count, as a person has said.
     #[serde(default)]
     pub forgiven_until: Option<NaiveDate>,
+    /// The column that marks a row as deleted, where the policy names one.
+    #[serde(default)]
+    pub soft_delete: Option<SoftDelete>,
     /// Where the source writes down the keys of deleted rows.
     #[serde(default)]
     pub tombstones: Option<Tombstones>,
@@ -103,6 +106,16 @@ pub struct Fallback {
     pub overlap_s: u64,
     /// How sure that is.
     pub confidence: Confidence,
+}
+
+/// A column that marks rows as deleted. The rows stay, on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoftDelete {
+    /// Its name.
+    pub column: String,
+    /// Seconds below its mark that are read again, where the delta reads rows by this column too; nothing where the clock
+    /// moves with it, or where only comparing sees it.
+    pub overlap_s: Option<u64>,
 }
 
 /// A table that holds the keys of deleted rows of another.

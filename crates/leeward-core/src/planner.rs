@@ -65,8 +65,15 @@ pub fn plan(policy: &Policy, survey: &Survey) -> Result<Plan, Vec<PlanMistake>> 
     for seen in seen {
         match decide(&Subject { seen, survey, policy }) {
             Ok(Decided::Kept(choice)) => {
-                let fallback = fallback::of(&Subject { seen, survey, policy }, &choice);
-                tables.push(planned(seen, policy, (capped(choice, &fence), fallback)));
+                let subject = Subject { seen, survey, policy };
+                let fallback = fallback::of(&subject, &choice);
+                match deletes::add_soft_delete(&subject, choice) {
+                    Ok((choice, soft_delete)) => {
+                        let line = planned(seen, policy, (capped(choice, &fence), fallback));
+                        tables.push(PlannedTable { soft_delete, ..line });
+                    }
+                    Err(mistake) => mistakes.push(mistake),
+                }
             }
             Ok(Decided::LeftOut(left)) => left_out.push(left),
             Err(mistake) => mistakes.push(mistake),
@@ -180,6 +187,7 @@ fn planned(seen: &TableSurvey, policy: &Policy, (choice, fallback): (Choice, Opt
         fallback: fallback.map(Box::new),
         demoted: None,
         forgiven_until: known.forgiven_until,
+        soft_delete: None,
         tombstones: None,
         holds_tombstones: false,
         may_be_empty: known.may_be_empty,

@@ -70,6 +70,8 @@ pub struct CutRequest<'a> {
 pub struct Delta<'a> {
     /// The table.
     pub table: &'a PlannedTable,
+    /// The column that is followed: its mark column, or the one that marks rows as deleted.
+    pub column: &'a str,
     /// Where to start.
     pub from: DeltaStart,
     /// Rows after which reading stops and the table counts as behind.

@@ -27,6 +27,8 @@ fn contradicts(planned: &PlannedTable, what: Contradiction) -> bool {
         (Class::InsertOnly | Class::UpdDel, Contradiction::AddedBehindMark) => follows,
         (Class::InsertOnly, _) => true,
         (Class::UpdDel, Contradiction::ChangedBehindClock) => planned.strategy == Strategy::Merge,
+        // Its rows are marked and stay, it was said.
+        (Class::UpdDel, Contradiction::RowDeleted) => planned.soft_delete.is_some(),
         (Class::UpdDel, _) => false,
     }
 }
@@ -72,6 +74,7 @@ mod tests {
             fallback: None,
             demoted: None,
             forgiven_until: None,
+            soft_delete: None,
             tombstones: None,
             holds_tombstones: false,
             may_be_empty: false,

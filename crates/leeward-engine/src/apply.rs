@@ -1,6 +1,8 @@
 //! Writes the rows of a cut into the open target transaction as they arrive, so that memory stays bounded whatever the
 //! cut holds.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
@@ -203,4 +205,22 @@ pub fn bulk(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome]) -> V
         })
     });
     told.collect()
+}
+
+/// Looks again at the rows that deltas took out for a unique value, table by table. Without a savepoint of its own a
+/// table's rows can no longer be undone alone, so a fault ends the cycle.
+pub async fn settle_all_owed(
+    cut: &mut dyn Cut,
+    apply: &mut dyn Apply,
+    lane: &Lane,
+    owed: Vec<(usize, KeyCells)>,
+) -> Result<(), Fault> {
+    let mut by_table: BTreeMap<usize, Vec<KeyCells>> = BTreeMap::new();
+    for (table, key) in owed {
+        by_table.entry(table).or_default().push(key);
+    }
+    for (table, keys) in by_table {
+        settle_owed(cut, apply, &lane.tables[table], keys).await?;
+    }
+    Ok(())
 }

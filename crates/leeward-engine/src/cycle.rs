@@ -1,6 +1,5 @@
 //! One cycle: fence, cut, delta, scrub, apply. Afterwards the target is the cut that was read, or what it was before.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{NaiveDateTime, TimeDelta};
@@ -11,17 +10,17 @@ use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::mark::{Contradicted, Mark};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::FenceMode;
-use leeward_core::port::{Apply, Cut, CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
-use leeward_core::row::KeyCells;
+use leeward_core::port::{Cut, CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
 
 use tracing::warn;
 
-use crate::apply::{self, Applying, DeltaOutcome, settle_owed, table_fault};
+use crate::apply::{self, Applying, DeltaOutcome, table_fault};
 use crate::brake::{Braking, Guard};
 use crate::clock;
 use crate::delta::{self, AppliedRows, From};
 use crate::lane::{Lane, TableWork};
 use crate::scrub::{self, Bench, Compared, ScrubPace};
+use crate::soft::{self, SoftNext};
 use crate::tombstone::{self, Buried};
 
 /// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
@@ -100,7 +99,9 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let began = clock::now();
 
     let from = delta::from(lane);
-    let deltas = delta::deltas(lane, from);
+    let mut deltas = delta::deltas(lane, from);
+    let main = deltas.len();
+    deltas.extend(soft::deltas(lane));
     let delta_tables: Vec<usize> = deltas.iter().map(|(at, _)| *at).collect();
     let limits: Vec<u64> = deltas.iter().map(|(_, delta)| delta.rows_max).collect();
     let request = CutRequest {
@@ -117,17 +118,20 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
 
     wait_for_locked(lane, &delta_tables, &outcomes)?;
-    settle_all_owed(cut.as_mut(), apply.as_mut(), lane, owed).await?;
-    let mut next = after_deltas(lane, (&delta_tables, &limits), (&mut outcomes, from), at);
+    apply::settle_all_owed(cut.as_mut(), apply.as_mut(), lane, owed).await?;
+    let mut next = after_deltas(lane, (&delta_tables[..main], &limits[..main]), (&mut outcomes[..main], from), at);
+    let mut soft_next = soft::after(lane, &delta_tables[main..], &limits[main..], &mut outcomes[main..]);
+    take_in_soft(lane, &mut next, &mut soft_next);
     let guard = Guard { lane, braking: hands.braking, cut_at: at, target_at: target_now, buried: &[] };
     let mut bench = Bench { cut: cut.as_mut(), apply: apply.as_mut(), guard };
     let buried = tombstone::bury(&mut bench, named).await?;
     let comparable = |table: usize| {
-        let delta = delta_tables.iter().position(|&of| of == table);
+        let failed = delta_tables.iter().zip(&outcomes).any(|(&of, outcome)| of == table && outcome.failed.is_some());
         let stopped = buried.iter().any(|buried| buried.table == table && buried.stop.is_some());
-        !stopped && delta.is_none_or(|delta| next[table].at_cut && outcomes[delta].failed.is_none())
+        let counted = lane.tables[table].is_counted().is_some();
+        counted || next[table].at_cut && !failed && !stopped
     };
-    let (picks, borders) = keep_comparable(picks, borders, comparable);
+    let (picks, borders) = scrub::keep_comparable(picks, borders, comparable);
     bench.guard.buried = &buried;
     let compared = scrub::compare(&mut bench, &picks, borders, hands.pace).await?;
     let rows_compared = compared.iter().map(|one| one.rows).sum();
@@ -155,6 +159,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let rows_read = outcomes.iter().filter_map(|outcome| outcome.complete).sum();
     let rows_applied = outcomes.iter().map(|outcome| outcome.applied).sum();
     adopt(lane, record, next, look_after);
+    soft::adopt(lane, soft_next);
     closed?;
     Ok(CycleReport {
         cycle: lane.record.cycle,
@@ -173,24 +178,6 @@ impl CycleReport {
     pub fn rows_repaired(&self) -> u64 {
         self.repairs.iter().map(|(_, rows)| rows).sum()
     }
-}
-
-/// Looks again at the rows that deltas took out for a unique value, table by table. Without a savepoint of its own a
-/// table's rows can no longer be undone alone, so a fault ends the cycle.
-async fn settle_all_owed(
-    cut: &mut dyn Cut,
-    apply: &mut dyn Apply,
-    lane: &Lane,
-    owed: Vec<(usize, KeyCells)>,
-) -> Result<(), Fault> {
-    let mut by_table: BTreeMap<usize, Vec<KeyCells>> = BTreeMap::new();
-    for (table, key) in owed {
-        by_table.entry(table).or_default().push(key);
-    }
-    for (table, keys) in by_table {
-        settle_owed(cut, apply, &lane.tables[table], keys).await?;
-    }
-    Ok(())
 }
 
 /// Returns the tables whose deltas could not be applied, each with why.
@@ -236,7 +223,8 @@ async fn read_what_has_moved(
     let holds = |seen: &Observation| lane.tables.iter().all(|table| table.rested.iter().all(|one| one.on.holds(seen)));
     if !seen.as_ref().is_some_and(holds) {
         applying.again();
-        let deltas = delta::deltas(lane, From::Mark).into_iter().map(|(_, delta)| delta).collect();
+        let deltas = delta::deltas(lane, From::Mark).into_iter().chain(soft::deltas(lane));
+        let deltas = deltas.map(|(_, delta)| delta).collect();
         cut.read(&CutRequest { deltas, borders: Vec::new() }, applying).await?;
     }
     Ok(seen.map(|seen| (probes, seen)))
@@ -311,7 +299,8 @@ fn after_deltas(
         };
         let proved = if work.behind.is_some() { work.proved_at_start } else { work.proved };
         if rows >= limits[delta] {
-            next.behind = delta::resume_after(work, &outcome.last);
+            next.behind =
+                delta::resume_after(work, work.planned.mark_column.as_deref().unwrap_or_default(), &outcome.last);
             next.record.mark = work.record.mark.advanced_to(position(proved, next.behind.as_ref()));
         } else if work.behind.is_some() {
             // Otherwise a tie that is larger than a batch would be read again and again (T3).
@@ -351,24 +340,6 @@ fn position(proved: Mark, behind: Option<&DeltaStart>) -> Mark {
     }
 }
 
-/// Drops the picks of tables that do not equal the cut, with their borders.
-fn keep_comparable(
-    picks: Vec<scrub::Pick>,
-    borders: Vec<crate::apply::BorderOutcome>,
-    comparable: impl Fn(usize) -> bool,
-) -> (Vec<scrub::Pick>, Vec<crate::apply::BorderOutcome>) {
-    let (mut kept, mut kept_borders) = (Vec::new(), Vec::new());
-    let mut borders = borders.into_iter();
-    for pick in picks {
-        let border = pick.rows.and_then(|_| borders.next());
-        if comparable(pick.table) {
-            kept_borders.extend(border);
-            kept.push(pick);
-        }
-    }
-    (kept, kept_borders)
-}
-
 /// Takes the scrub's results into the tables' next records.
 fn take_in(
     next: &mut [Next],
@@ -404,6 +375,21 @@ fn take_in(
             }
             let since = if one.whole { Some(at) } else { next.record.scrub.verified_since };
             next.record.cut_at = next.record.cut_at.max(since);
+        }
+    }
+}
+
+/// Takes in what came of soft deletes. A table is at the cut only with them.
+fn take_in_soft(lane: &Lane, next: &mut [Next], soft: &mut [SoftNext]) {
+    for soft in soft {
+        let (next, work) = (&mut next[soft.table], &lane.tables[soft.table]);
+        next.record.soft_mark = soft.mark;
+        if !soft.at_cut {
+            next.at_cut = false;
+            next.record.cut_at = work.record.cut_at;
+        }
+        if let Some(window) = &mut next.window {
+            window.extend(std::mem::take(&mut soft.window));
         }
     }
 }

@@ -26,6 +26,11 @@ pub struct AppliedRows {
 }
 
 impl AppliedRows {
+    /// Adds what another window of the same table held.
+    pub fn extend(&mut self, other: AppliedRows) {
+        self.rows.extend(other.rows);
+    }
+
     /// Returns the rows of a batch that are not known to be on the target, and remembers them in `next`, up to
     /// `rows_max` in all.
     pub fn fresh(&self, rows: &RowBatch, key: &[usize], (next, rows_max): (&mut AppliedRows, usize)) -> RowBatch {
@@ -94,20 +99,23 @@ fn delta<'a>(lane: &'a Lane, table: &'a TableWork, from: From) -> Delta<'a> {
         _ => None,
     };
     let from = table.behind.clone().unwrap_or_else(|| delta_start(mark, floor));
-    Delta { table: &table.planned, from, rows_max: rows_max(lane, table) }
+    let column = table.planned.mark_column.as_deref().unwrap_or_default();
+    Delta { table: &table.planned, column, from, rows_max: rows_max(lane, table) }
 }
 
 /// Rows of a table that one cycle reads: bounded by rows and, through the estimated row size, by bytes.
-fn rows_max(lane: &Lane, table: &TableWork) -> u64 {
+pub fn rows_max(lane: &Lane, table: &TableWork) -> u64 {
     let batch = &lane.plan.settings.batch;
     batch.rows_max.min(batch.bytes_max / table.planned.row_bytes()).max(1)
 }
 
-/// Returns where reading goes on after the last row of a delta that reached its limit.
-pub fn resume_after(table: &TableWork, last: &RowBatch) -> Option<DeltaStart> {
+/// Returns where reading goes on after the last row of a delta that followed `column` and reached its limit.
+pub fn resume_after(table: &TableWork, column: &str, last: &RowBatch) -> Option<DeltaStart> {
     let row = last.rows().checked_sub(1)?;
-    let mark = last.cell(row, table.mark_position()?)?;
-    if table.clock_precision().is_some() {
+    let wire = table.planned.table.wire_columns();
+    let position = wire.iter().position(|it| it.name.eq_ignore_ascii_case(column))?;
+    let mark = last.cell(row, position)?;
+    if ["datetime", "timestamp"].contains(&wire[position].data_type.as_str()) {
         let key = last.key(row, &table.planned.table.key_positions());
         return Some(DeltaStart::AfterRow { clock: mark.to_vec(), key });
     }

@@ -78,6 +78,10 @@ pub struct TableWork {
     pub applied: AppliedRows,
     /// Where to go on while catching up; nothing when the last cycle read up to its cut.
     pub behind: Option<DeltaStart>,
+    /// Where to go on with soft deletes while catching up with them, and what was proved when that began.
+    pub soft_behind: Option<DeltaStart>,
+    /// See [`TableWork::soft_behind`].
+    pub soft_proved_at_start: Option<NaiveDateTime>,
     /// What was proved when the reading that [`TableWork::behind`] goes on with began. It is all that may become the mark
     /// before that reading has come to its end: what has been proved since may lie where it has already passed.
     pub proved_at_start: Mark,
@@ -116,6 +120,7 @@ impl Lane {
             if let Mark::Clock { settled } = table.record.mark {
                 fence.remember_clock(settled);
             }
+            table.record.soft_mark.into_iter().for_each(|mark| fence.remember_clock(mark));
         }
         Lane {
             plan,
@@ -223,7 +228,7 @@ impl Lane {
         table.record.state = TableState::Quarantined { cause, reason: reason.to_owned(), remedy: remedy.to_owned() };
         table.saved = None;
         table.applied = AppliedRows::default();
-        table.behind = None;
+        (table.behind, table.soft_behind) = (None, None);
         if table.planned.strategy == Strategy::Append {
             self.probes_changed();
         }
@@ -254,7 +259,7 @@ impl Lane {
 
     /// Returns whether some table could not be read up to the last cut.
     pub fn is_behind(&self) -> bool {
-        self.tables.iter().any(|table| table.is_active() && table.behind.is_some())
+        self.tables.iter().any(|table| table.is_active() && (table.behind.is_some() || table.soft_behind.is_some()))
     }
 }
 
@@ -280,6 +285,8 @@ impl TableWork {
             proved,
             applied: AppliedRows::default(),
             behind: None,
+            soft_behind: None,
+            soft_proved_at_start: None,
             proved_at_start: proved,
             saved: None,
             rested: None,
@@ -324,11 +331,5 @@ impl TableWork {
     pub fn clock_precision(&self) -> Option<u8> {
         let column = self.planned.mark_column.as_deref().filter(|_| self.planned.strategy == Strategy::Merge)?;
         self.planned.table.column(column).map(|column| column.fsp)
-    }
-
-    /// Returns where the mark column stands in a row.
-    pub fn mark_position(&self) -> Option<usize> {
-        let mark = self.planned.mark_column.as_deref()?;
-        self.planned.table.wire_columns().iter().position(|column| column.name.eq_ignore_ascii_case(mark))
     }
 }

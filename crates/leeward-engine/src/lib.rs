@@ -18,6 +18,7 @@ pub mod progress;
 pub mod repair;
 pub mod scrub;
 pub mod seed;
+mod soft;
 pub mod sync;
 mod tombstone;
 pub mod verify;

@@ -164,6 +164,24 @@ pub fn borders<'a>(lane: &'a Lane, picks: &[Pick]) -> Vec<Border<'a>> {
         .collect()
 }
 
+/// Drops the picks of tables that do not equal the cut, with their borders.
+pub fn keep_comparable(
+    picks: Vec<Pick>,
+    borders: Vec<BorderOutcome>,
+    comparable: impl Fn(usize) -> bool,
+) -> (Vec<Pick>, Vec<BorderOutcome>) {
+    let (mut kept, mut kept_borders) = (Vec::new(), Vec::new());
+    let mut borders = borders.into_iter();
+    for pick in picks {
+        let border = pick.rows.and_then(|_| borders.next());
+        if comparable(pick.table) {
+            kept_borders.extend(border);
+            kept.push(pick);
+        }
+    }
+    (kept, kept_borders)
+}
+
 /// What a comparison works on.
 pub struct Bench<'a> {
     /// The open cut.

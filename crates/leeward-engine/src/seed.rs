@@ -25,6 +25,7 @@ use crate::objects;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::scrub::ScrubPace;
+use crate::soft;
 use crate::sync;
 
 /// How often a look that was not fresh is repeated before the first read, and the first wait in between, which is longer
@@ -249,6 +250,7 @@ impl Seed<'_> {
                 (None, Strategy::Append) => Mark::Id { settled: head.unwrap_or(0) },
                 _ => Mark::None,
             };
+            table.record.soft_mark = soft::mark(table, seen.now);
             let adopted = existing.contains(table.planned.name());
             table.record.state = if adopted { TableState::CatchingUp } else { TableState::Seeding };
         }

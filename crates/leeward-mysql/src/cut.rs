@@ -168,7 +168,7 @@ fn statements<'a>(request: &CutRequest<'a>) -> impl Iterator<Item = Asked<'a>> {
 /// Returns the query for the rows of a delta in mark order.
 fn delta_query(delta: &Delta<'_>) -> Vec<u8> {
     let table = &delta.table.table;
-    let mark = delta.table.mark_column.as_deref().unwrap_or_default();
+    let mark = delta.column;
     let mut query = format!("SELECT {} FROM {}", sql::wire_list(table), sql::table(&table.name)).into_bytes();
     let column = sql::ident(mark);
     match &delta.from {

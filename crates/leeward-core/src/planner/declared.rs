@@ -7,6 +7,7 @@ use crate::planner::choice::{self, Choice, Evidence};
 use crate::planner::classify::{self, AGAINST_INSERT_ONLY, AGAINST_STATIC};
 use crate::planner::clock::{self, Clock, Keeper, Named};
 use crate::planner::subject::Subject;
+use crate::survey::WriteCounters;
 use crate::table::Column;
 
 /// What a rule of the policy asks for.
@@ -147,7 +148,9 @@ fn declared_append(subject: &Subject<'_>, class: Class, mark: Option<&MarkColumn
     let Some(column) = subject.counter_column() else {
         return Err("has no AUTO_INCREMENT integer that begins an index, which strategy append needs".to_owned());
     };
-    let written_over = subject.counters().filter(|counted| counted.updates > 0 || counted.deletes > 0);
+    // Soft deletes are updates, and the plan reads them.
+    let updated = |counted: &WriteCounters| counted.updates > 0 && !subject.is_soft_deleted();
+    let written_over = subject.counters().filter(|counted| updated(counted) || counted.deletes > 0);
     let counted = subject.counted().unwrap_or_default();
     let evidence = match (written_over, subject.telling_counters()) {
         (Some(_), _) => Evidence::Against(format!("against the declaration, {counted}")),

@@ -1,12 +1,96 @@
-//! What the policy says of deletes that need no comparing: tombstone tables. They can be judged only once it is known how
-//! every table is kept.
+//! What the policy says of deletes that need no comparing: columns that mark rows as deleted, and tombstone tables. The
+//! latter can be judged only once it is known how every table is kept.
 
-use crate::class::Strategy;
-use crate::plan::{LeftOut, PlannedTable, Tombstones};
-use crate::planner::PlanMistake;
+use crate::class::{Confidence, Strategy};
+use crate::measure;
+use crate::plan::{LeftOut, PlannedTable, SoftDelete, Tombstones};
+use crate::planner::choice::Choice;
+use crate::planner::subject::{Extent, Subject, same};
+use crate::planner::{PlanMistake, advice, clock};
 use crate::policy::{Policy, TableRule};
 use crate::survey::Survey;
 use crate::table::Column;
+
+/// Weighs the column that marks a table's rows as deleted, if the policy names one. The mark of deletion is a change like any
+/// other: what matters is that the next cycle sees it.
+///
+/// # Errors
+/// A column that cannot be one.
+pub(super) fn add_soft_delete(
+    subject: &Subject<'_>,
+    choice: Choice,
+) -> Result<(Choice, Option<SoftDelete>), PlanMistake> {
+    let rule = subject.policy.rule_for(&subject.seen.table.name);
+    let Some((rule, name)) = rule.and_then(|rule| Some((rule, rule.known.soft_delete.as_deref()?))) else {
+        return Ok((choice, None));
+    };
+    weigh(subject, choice, name).map(|(choice, soft)| (choice, Some(soft))).map_err(|text| PlanMistake {
+        file: subject.policy.file().to_owned(),
+        line: rule.line,
+        table: subject.seen.table.name.clone(),
+        text,
+    })
+}
+
+fn weigh(subject: &Subject<'_>, mut choice: Choice, name: &str) -> Result<(Choice, SoftDelete), String> {
+    let table = &subject.seen.table;
+    let Some(column) = table.column(name) else {
+        return Err(format!("has no column {name}, which soft_delete names"));
+    };
+    let name = column.name.clone();
+    let mut soft = SoftDelete { column: name.clone(), overlap_s: None };
+    let mark = choice.mark_column.as_deref().and_then(|mark| table.column(mark));
+    match (choice.strategy, mark) {
+        (Strategy::Watch, _) => {
+            return Err(format!(
+                "is kept by watch, as a table whose rows do not change: soft_delete = \"{name}\" says they do"
+            ));
+        }
+        (Strategy::Reconcile, _) | (_, None) => {
+            choice.reasons.push(format!("soft deletes ({name}) are seen as all changes are: by comparing"));
+        }
+        (_, Some(mark)) if same(&mark.name, &name) => {
+            return Err(format!(
+                "has {name} for its clock and for soft_delete: rows that are not deleted would have no clock"
+            ));
+        }
+        (Strategy::Merge, Some(mark)) if mark.on_update_now => {
+            choice.reasons.push(format!("a soft delete ({name}) moves {}, which the server keeps", mark.name));
+        }
+        (_, Some(mark)) if !clock::is_temporal(column) => {
+            let text = format!(
+                "a soft delete that does not move {} waits for the comparison: {name} is no DATETIME or TIMESTAMP, so it \
+                 cannot be followed itself",
+                mark.name
+            );
+            choice = choice.weakened(Confidence::Medium, text);
+        }
+        (_, Some(mark)) if subject.index_on(column).is_none() && subject.extent() == Extent::Large => {
+            let text = format!(
+                "a soft delete that does not move {} waits for the comparison: {name} has no index, and the table is too \
+                 large to read in every cycle",
+                mark.name
+            );
+            choice = choice.weakened(Confidence::Medium, text);
+            choice.advice.push(advice::index(table, column));
+        }
+        (_, Some(_)) => {
+            let overlap_s = subject.policy.unproven_overlap_s();
+            let window = measure::span(overlap_s);
+            choice
+                .reasons
+                .push(format!("soft deletes are read by {name} as well, {window} below its mark again in every cycle"));
+            if column.data_type == "datetime" {
+                choice
+                    .reasons
+                    .push(format!("{name} is a DATETIME: the application must write it in UTC, which cannot be seen"));
+            }
+            soft.overlap_s = Some(overlap_s);
+        }
+    }
+    choice.reasons.push("a row that is really deleted is found by comparing, and contradicts soft_delete".into());
+    Ok((choice, soft))
+}
 
 /// Puts the policy's tombstone tables into the plan's lines, or says what is wrong with them.
 pub(super) fn add_tombstones(

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::class::{Class, Strategy};
 use crate::name::TableName;
-use crate::plan::{Fallback, FenceMode, LeftOutReason, Plan, PlannedTable, Tombstones};
+use crate::plan::{Fallback, FenceMode, LeftOutReason, Plan, PlannedTable, SoftDelete, Tombstones};
 use crate::policy::Settings;
 use crate::server::Flavor;
 use crate::survey::SchemaFacts;
@@ -39,6 +39,8 @@ struct Line<'a> {
     may_be_empty: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<&'a Fallback>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soft_delete: Option<&'a SoftDelete>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tombstones: Option<&'a Tombstones>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +82,7 @@ impl<'a> Line<'a> {
             overlap_s: planned.overlap_s,
             may_be_empty: planned.may_be_empty,
             fallback: planned.fallback.as_deref(),
+            soft_delete: planned.soft_delete.as_ref(),
             tombstones: planned.tombstones.as_ref(),
             forgiven_until: planned.forgiven_until,
         }

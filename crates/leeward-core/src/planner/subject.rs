@@ -87,6 +87,11 @@ impl<'a> Subject<'a> {
         self.findings(any_of).next().is_some()
     }
 
+    /// Returns whether the policy names a column that marks rows as deleted.
+    pub(super) fn is_soft_deleted(&self) -> bool {
+        self.policy.rule_for(&self.seen.table.name).is_some_and(|rule| rule.known.soft_delete.is_some())
+    }
+
     /// Returns what comparisons have shown of the table, less what a person has forgiven.
     fn findings(&self, any_of: &[Contradiction]) -> impl Iterator<Item = &'a Contradicted> {
         let rule = self.policy.rule_for(&self.seen.table.name);

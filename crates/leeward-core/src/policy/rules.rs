@@ -60,6 +60,8 @@ pub struct Known {
     pub may_be_empty: bool,
     /// The last day (UTC) of which contradictions do not count.
     pub forgiven_until: Option<NaiveDate>,
+    /// The column that marks rows as deleted.
+    pub soft_delete: Option<String>,
     /// Where the keys of deleted rows are written down.
     pub tombstones: Option<Tombstones>,
 }
@@ -72,7 +74,8 @@ impl TableRule {
 }
 
 /// Keys of a rule that say how a table is kept.
-const KEEP_KEYS: [&str; 6] = ["class", "strategy", "mark_column", "may_be_empty", "forgiven_until", "tombstones"];
+const KEEP_KEYS: [&str; 7] =
+    ["class", "strategy", "mark_column", "may_be_empty", "forgiven_until", "soft_delete", "tombstones"];
 
 /// Reads `[[table]]`.
 pub(super) fn table_rules(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Vec<TableRule> {
@@ -101,6 +104,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     let mark_column = reader.optional(entry, "mark_column", value::text);
     let may_be_empty = reader.optional(entry, "may_be_empty", value::yes_or_no).unwrap_or(false);
     let forgiven_until = reader.optional(entry, "forgiven_until", value::day);
+    let soft_delete = reader.optional(entry, "soft_delete", value::text);
     let tombstones = tombstones(reader, entry);
     let reason = reader.optional(entry, "reason", value::text);
     let wish = match exclude {
@@ -115,7 +119,14 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     };
     let (pattern, glob) = pattern?;
     let line = reader.line(entry.place("match"));
-    Some(TableRule { pattern, line, wish, known: Known { may_be_empty, forgiven_until, tombstones }, reason, glob })
+    Some(TableRule {
+        pattern,
+        line,
+        wish,
+        known: Known { may_be_empty, forgiven_until, soft_delete, tombstones },
+        reason,
+        glob,
+    })
 }
 
 fn tombstones(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Tombstones> {

@@ -124,6 +124,7 @@ fn planned(table: Table, class: Class, strategy: Strategy) -> PlannedTable {
         fallback: None,
         demoted: None,
         forgiven_until: None,
+        soft_delete: None,
         tombstones: None,
         holds_tombstones: false,
         may_be_empty: false,
@@ -140,6 +141,7 @@ fn record(table: &str) -> TableRecord {
         name: name(table),
         state: TableState::Live,
         mark: Mark::None,
+        soft_mark: None,
         cut_at: Some(at(98)),
         rows_applied: 0,
         scrub: ScrubRecord {
