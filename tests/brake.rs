@@ -136,6 +136,8 @@ each_kind! {
             .target_value("SELECT COUNT(*) FROM leeward.event WHERE lane = 'brake_agree' AND text LIKE '%secret-%'")
             .await?;
         assert_eq!(events, 0);
+        stage.target().exec_script("UPDATE leeward.lease SET promoted = 1 WHERE lane = 'brake_agree';").await?;
+        stage.run(&["accept", "*.purged"]).await?.exits(3).says(&["has been promoted"]);
         Ok(())
     }
 
@@ -204,6 +206,12 @@ each_kind! {
             "shop.nothing matches no table",
             "a{b is no glob",
         ]);
+        stage.target().exec_script(
+            "UPDATE leeward.table_state SET state = 'quarantined', record = JSON_SET(record, '$.state',
+               JSON_OBJECT('state', 'quarantined', 'cause', 'brake', 'reason', 'old', 'remedy', 'old')) WHERE lane = 'brake_refused';",
+        ).await?;
+        stage.run(&["accept"]).await?.exits(2).says(&["kept no evidence"]);
+        stage.run(&["accept", "*.t"]).await?.exits(3).says(&["kept no evidence", "verify --repair"]);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use globset::Glob;
 use leeward_core::brake::Acceptance;
 use leeward_core::lane::{QuarantineCause, TableRecord, TableState};
 use leeward_core::name::Side;
-use leeward_core::port::{Control, Event};
+use leeward_core::port::{Control, Event, LeaseRecord};
 
 use super::Desk;
 use crate::cli::AcceptArgs;
@@ -24,10 +24,12 @@ pub async fn run(desk: &Desk, args: &AcceptArgs) -> Result<Answer, Failure> {
     let tables = read(control.as_mut(), &lane).await?;
     let chosen = choose(&tables, &args.tables)?;
     let mut held = held(control.as_mut(), &lane, &chosen).await?;
+    let lease = control.lease_holder(&lane).await?;
     if !args.tables.is_empty() {
+        refuse_promoted(lease.as_ref())?;
         agree(control.as_mut(), &lane, &mut held, &wire::person(&desk.settings)).await?;
     }
-    let running = control.lease_holder(&lane).await?.is_some_and(|lease| lease.is_held());
+    let running = lease.is_some_and(|lease| lease.is_held());
     let report = AcceptReport::new(&lane, held, running);
     report::write(desk.talk, &report, || report.text(Paint::of_stdout(desk.talk)))?;
     Ok(if report.waits_for_nobody() { Answer::Yes } else { Answer::No })
@@ -43,9 +45,16 @@ async fn read(control: &mut dyn Control, lane: &str) -> Result<Vec<TableRecord>,
         ));
         return Err(mistakes.into());
     }
-    // A target that an older Leeward keeps has no place for an agreement yet.
-    control.migrate().await?;
     Ok(control.tables(lane).await?)
+}
+
+/// Nobody repairs a target that has been promoted, so there is nothing to agree to.
+fn refuse_promoted(lease: Option<&LeaseRecord>) -> Result<(), Mistakes> {
+    let mut mistakes = Mistakes::default();
+    if lease.is_some_and(|lease| lease.promoted) {
+        mistakes.missing("the target has been promoted: no Leeward may write it, and nothing will be repaired");
+    }
+    mistakes.or(())
 }
 
 /// Returns the tables to show: those that are named, or all that the brake holds.
@@ -100,7 +109,11 @@ fn word(table: &TableRecord) -> &'static str {
 
 /// Pairs each table with what has been agreed to of it.
 async fn held(control: &mut dyn Control, lane: &str, tables: &[&TableRecord]) -> Result<Vec<Held>, Failure> {
-    let accepted = control.acceptances(lane).await?;
+    // Where the brake has kept evidence there is a place for agreements; an older Leeward's target has none.
+    let accepted = match tables.iter().any(|table| table.brake.is_some()) {
+        true => control.acceptances(lane).await?,
+        false => Vec::new(),
+    };
     let held = tables.iter().map(|table| {
         let cycle = table.brake.as_ref().map(|seen| seen.cycle);
         let agreed = accepted.iter().find(|(_, it)| it.table == table.name && Some(it.cycle) == cycle);
