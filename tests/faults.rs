@@ -25,7 +25,7 @@ const WRITES: &str = "INSERT INTO log (n) VALUES (3), (4); INSERT INTO t (n) VAL
 async fn prepare(stage: &Stage) -> Result<()> {
     stage.policy(
         "[[table]]\nmatch = \"*.log\"\nclass = \"insert_only\"\n\
-         [scrub]\npass_interval = \"1d\"\nreconcile_interval = \"1s\"\n",
+         [scrub]\npass_interval = \"1d\"\nkeys_interval = \"1d\"\nreconcile_interval = \"1s\"\n",
     )?;
     stage.on_source(TABLES).await?;
     stage.seed().await?;

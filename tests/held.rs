@@ -22,7 +22,7 @@ const TABLES: &str = "
 
 /// No scrub finds during the test what a delta missed.
 const POLICY: &str = "[[table]]\nmatch = \"*.by_id\"\nclass = \"insert_only\"\n\
-     [scrub]\npass_interval = \"1d\"\nreconcile_interval = \"1d\"\n";
+     [scrub]\npass_interval = \"1d\"\nkeys_interval = \"1d\"\nreconcile_interval = \"1d\"\n";
 
 /// Rows that others write while a transaction is open; far more than a cycle may read of them again and again.
 const FILLED: u64 = 4_000;

@@ -30,7 +30,7 @@ each_kind! {
     async fn unique_values_change_hands_without_losing_a_row_t26(kind: Kind) -> Result<()> {
         let stage = Stage::shared(kind, "unique_hands").await?;
         // The scrub must not help.
-        stage.policy("[scrub]\npass_interval = \"1d\"\nreconcile_interval = \"1d\"\n")?;
+        stage.policy("[scrub]\npass_interval = \"1d\"\nkeys_interval = \"1d\"\nreconcile_interval = \"1d\"\n")?;
         stage.on_source(&family()).await?;
         stage.seed().await?;
         stage

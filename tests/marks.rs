@@ -24,7 +24,7 @@ fn followed_tables() -> String {
 
 /// Says that one of them is insert-only, and lets no scrub find during the test what a delta missed.
 const FOLLOWED_POLICY: &str = "[[table]]\nmatch = \"*.by_id\"\nclass = \"insert_only\"\n\
-     [scrub]\npass_interval = \"1d\"\nreconcile_interval = \"1d\"\n";
+     [scrub]\npass_interval = \"1d\"\nkeys_interval = \"1d\"\nreconcile_interval = \"1d\"\n";
 
 /// One row into each of the tables.
 fn insert_both() -> String {
@@ -130,7 +130,7 @@ each_kind! {
     /// get past them.
     async fn ties_larger_than_a_batch_are_read_to_their_end_t3(kind: Kind) -> Result<()> {
         let stage = Stage::shared(kind, "ties").await?;
-        stage.policy("[batch]\nrows_max = 40\n[scrub]\npass_interval = \"1d\"\n")?;
+        stage.policy("[batch]\nrows_max = 40\n[scrub]\npass_interval = \"1d\"\nkeys_interval = \"1d\"\n")?;
         stage
             .on_source(&format!(
                 "CREATE TABLE tied (part CHAR(3) NOT NULL, id INT NOT NULL, note VARCHAR(60) NOT NULL,
@@ -165,7 +165,7 @@ each_kind! {
     /// not move past it though everything was proved final in the meantime.
     async fn rows_that_commit_late_while_a_backlog_is_read_arrive_t2_t3(kind: Kind) -> Result<()> {
         let mut stage = Stage::shared(kind, "late_backlog").await?;
-        stage.policy("[batch]\nrows_max = 30\n[scrub]\npass_interval = \"1d\"\n")?;
+        stage.policy("[batch]\nrows_max = 30\n[scrub]\npass_interval = \"1d\"\nkeys_interval = \"1d\"\n")?;
         stage
             .on_source(&format!(
                 "CREATE TABLE busy (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, note VARCHAR(60) NOT NULL,

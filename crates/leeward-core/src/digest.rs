@@ -2,7 +2,7 @@
 //! kinds of change (T14); this is COUNT, SUM and XOR over 64-bit parts of a SHA-256 per row (design §7), so equal rows
 //! do not cancel (T16) and no same-length change does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,16 @@ pub struct RowHash {
     pub key: KeyCells,
     /// 128 bits of SHA-256 over the row's canonical form.
     pub hash: u128,
+}
+
+/// The checksum of the keys alone in a key range. It finds rows that one side has and the other has not; CRC32 under SUM
+/// is no proof of equality, and none is drawn from it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyDigest {
+    /// Number of rows.
+    pub rows: u64,
+    /// Sum of the CRC32 of each key, as an exact decimal; `0` for no row.
+    pub sum: String,
 }
 
 /// How a range differs: keys only, never values.
@@ -75,6 +85,15 @@ impl Counts {
 }
 
 impl Difference {
+    /// Compares two lists of the keys of one key range.
+    pub fn between_keys(source: &[KeyCells], target: &[KeyCells]) -> Difference {
+        let only = |keys: &[KeyCells], others: &[KeyCells]| {
+            let others: HashSet<&KeyCells> = others.iter().collect();
+            keys.iter().filter(|key| !others.contains(key)).cloned().collect()
+        };
+        Difference { missing: only(source, target), changed: Vec::new(), extra: only(target, source) }
+    }
+
     /// Compares two lists of row hashes of one key range. Order does not matter, so collations cannot mislead (T9).
     pub fn between(source: &[RowHash], target: &[RowHash]) -> Difference {
         let mut there: HashMap<&KeyCells, u128> = target.iter().map(|row| (&row.key, row.hash)).collect();

@@ -113,6 +113,9 @@ pub struct TableRecord {
     pub rows_applied: u64,
     /// Scrub progress.
     pub scrub: ScrubRecord,
+    /// Progress of the census.
+    #[serde(default)]
+    pub keys: KeysRecord,
     /// What scrubs have shown against its class.
     pub contradictions: Vec<Contradicted>,
     /// What the brake saw, while it holds the table.
@@ -162,7 +165,33 @@ impl ScrubRecord {
     }
 }
 
+/// Progress and results of the census of one table, which counts keys and says nothing of content.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KeysRecord {
+    /// Where the running pass stands: cells of the last border in hex; `None` between passes.
+    pub after: Option<Vec<String>>,
+    /// Source time at which the running pass began.
+    pub began: Option<NaiveDateTime>,
+    /// Source time at which the last whole pass began: rows deleted before then are gone from the target.
+    pub since: Option<NaiveDateTime>,
+    /// Rows that the last whole pass counted.
+    pub rows: u64,
+    /// Rows counted in the running pass.
+    pub running_rows: u64,
+    /// Rows that were found because their keys were missing on one side.
+    pub rows_deleted: u64,
+    /// Milliseconds between the last census that found deleted rows and the whole look at keys before it: none of them
+    /// lived on for longer.
+    pub found_within_ms: Option<u64>,
+}
+
 impl TableRecord {
+    /// Returns the source time before which no deleted row lives on: keys are looked at by the census and by each
+    /// comparison of content.
+    pub fn deletes_since(&self) -> Option<NaiveDateTime> {
+        self.keys.since.max(self.scrub.verified_since)
+    }
+
     /// Returns the record of a table that has only been planned.
     pub fn planned(name: TableName) -> TableRecord {
         TableRecord {
@@ -173,6 +202,7 @@ impl TableRecord {
             cut_at: None,
             rows_applied: 0,
             scrub: ScrubRecord::default(),
+            keys: KeysRecord::default(),
             contradictions: Vec::new(),
             brake: None,
             released: None,

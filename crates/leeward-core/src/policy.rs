@@ -215,6 +215,7 @@ fn read_scrub(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> ScrubSetti
     let mut section = reader.section(root, "scrub");
     let scrub = ScrubSettings {
         pass_interval_s: reader.read(&mut section, "pass_interval", value::duration_s(1)),
+        keys_interval_s: reader.read(&mut section, "keys_interval", value::duration_s(1)),
         reconcile_interval_s: reader.read(&mut section, "reconcile_interval", value::duration_s(1)),
         chunk_rows: reader.read(&mut section, "chunk_rows", value::count(100, 1_000_000)),
         source_share: reader.read(&mut section, "source_share", value::share),

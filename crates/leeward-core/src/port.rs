@@ -1,12 +1,14 @@
 //! The ports: what the engine asks of the two servers, in the words of the domain. `leeward-mysql` answers with real
 //! servers; a simulator can answer from memory.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::brake::Acceptance;
-use crate::digest::{Digest, RowHash};
+use crate::digest::{Digest, KeyDigest, RowHash};
 use crate::fault::Fault;
 use crate::fence::Observation;
 use crate::lane::{LaneRecord, TableRecord};
@@ -164,6 +166,15 @@ pub trait Cut: Send {
     /// Digests ranges, all in one round trip.
     async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault>;
 
+    /// Digests the keys of ranges of tables with a key, all in one round trip.
+    async fn key_digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<KeyDigest, Fault>>, Fault>;
+
+    /// Digests the keys of one range in `of` buckets, by a hash that both sides compute alike. Empty ones are left out.
+    async fn key_buckets(&mut self, range: &Range<'_>, of: u64) -> Result<BTreeMap<u64, KeyDigest>, Fault>;
+
+    /// Lists the keys of one range that fall into some buckets.
+    async fn keys(&mut self, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault>;
+
     /// Lists the row hashes of one range of a table with a key.
     async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault>;
 
@@ -190,6 +201,15 @@ pub struct Range<'a> {
     pub table: &'a PlannedTable,
     /// The range; open on both ends for a table without a key.
     pub keys: KeyRange,
+}
+
+/// Some of the buckets into which keys are spread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buckets {
+    /// How many there are in all.
+    pub of: u64,
+    /// Which are meant, in order.
+    pub wanted: Vec<u64>,
 }
 
 /// The target, as the cycle sees it: one transaction at a time.
@@ -223,6 +243,15 @@ pub trait Apply: Send {
 
     /// Digests ranges as this transaction sees them.
     async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault>;
+
+    /// Digests the keys of ranges as this transaction sees them; see [`Cut::key_digests`].
+    async fn key_digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<KeyDigest, Fault>>, Fault>;
+
+    /// Digests keys in buckets as this transaction sees them; see [`Cut::key_buckets`].
+    async fn key_buckets(&mut self, range: &Range<'_>, of: u64) -> Result<BTreeMap<u64, KeyDigest>, Fault>;
+
+    /// Lists keys of some buckets as this transaction sees them.
+    async fn keys(&mut self, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault>;
 
     /// Lists the row hashes of one range as this transaction sees them.
     async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault>;

@@ -19,7 +19,9 @@ use crate::brake::{Braking, Guard};
 use crate::clock;
 use crate::delta::{self, AppliedRows, From};
 use crate::lane::{Lane, TableWork};
-use crate::scrub::{self, Bench, Compared, ScrubPace};
+use crate::pace::ScrubPace;
+use crate::picks::Picks;
+use crate::scrub::{self, Bench, Compared};
 use crate::soft::{self, SoftNext};
 use crate::tombstone::{self, Buried};
 
@@ -93,7 +95,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     if lane.looked != looked {
         hands.pace.saw_answer(clock::since(asked));
     }
-    let picks = scrub::pick(lane, hands.pace, now);
+    let mut picks = Picks::choose(lane, hands.pace, now);
     let mut apply = hands.target.begin(hands.lease).await?;
     let target_now = apply.now();
     let began = clock::now();
@@ -104,10 +106,8 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     deltas.extend(soft::deltas(lane));
     let delta_tables: Vec<usize> = deltas.iter().map(|(at, _)| *at).collect();
     let limits: Vec<u64> = deltas.iter().map(|(_, delta)| delta.rows_max).collect();
-    let request = CutRequest {
-        deltas: deltas.into_iter().map(|(_, delta)| delta).collect(),
-        borders: scrub::borders(lane, &picks),
-    };
+    let request =
+        CutRequest { deltas: deltas.into_iter().map(|(_, delta)| delta).collect(), borders: picks.borders(lane) };
     let mut applying = Applying::new(apply.as_mut(), &lane.tables, &delta_tables, request.borders.len());
     let mut cut = hands.source.cut(&request, &mut applying).await?;
     let look_after = match from {
@@ -131,9 +131,9 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         let counted = lane.tables[table].is_counted().is_some();
         counted || next[table].at_cut && !failed && !stopped
     };
-    let (picks, borders) = scrub::keep_comparable(picks, borders, comparable);
+    picks.keep_comparable(borders, comparable);
     bench.guard.buried = &buried;
-    let compared = scrub::compare(&mut bench, &picks, borders, hands.pace).await?;
+    let compared = picks.compare(&mut bench, hands.pace).await?;
     let rows_compared = compared.iter().map(|one| one.rows).sum();
     let repairs = repairs(lane, &compared);
 
@@ -352,6 +352,7 @@ fn take_in(
         let next = &mut next[one.table];
         next.write = true;
         next.record.scrub = one.scrub;
+        next.record.keys = one.keys.unwrap_or_else(|| next.record.keys.clone());
         for (what, rows) in one.found {
             let known = &mut next.record.contradictions;
             if known.iter().all(|known| known.what != what) {

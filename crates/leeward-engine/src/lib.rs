@@ -4,6 +4,7 @@
 mod accept;
 mod apply;
 pub mod brake;
+mod census;
 pub mod clock;
 mod copy;
 pub mod cycle;
@@ -13,7 +14,9 @@ pub mod drift;
 pub mod lane;
 pub mod lease;
 mod objects;
+pub mod pace;
 mod patience;
+mod picks;
 pub mod progress;
 pub mod repair;
 pub mod scrub;

@@ -15,8 +15,8 @@ use crate::brake::Braking;
 use crate::cycle::{self, Hands};
 use crate::lane::Lane;
 use crate::lease::{Claim, Heartbeat};
+use crate::pace::ScrubPace;
 use crate::progress::{Progress, Tell};
-use crate::scrub::ScrubPace;
 use crate::sync;
 
 /// Wait between cycles while a transaction on the source holds the fence.

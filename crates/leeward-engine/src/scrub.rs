@@ -2,13 +2,11 @@
 //! transaction after the delta was written, so a difference is never lag: it is a deleted row, a change behind the
 //! clock, or damage. It is narrowed to rows, which are fetched from the same cut and repaired in the same transaction.
 
-use std::time::Duration;
-
 use chrono::NaiveDateTime;
 use leeward_core::brake::{BothSides, BrakeEvidence, CountState, Would};
 use leeward_core::digest::{Counts, Difference, Digest};
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::lane::{QuarantineCause, ScrubRecord, TableState};
+use leeward_core::lane::{KeysRecord, QuarantineCause, ScrubRecord, TableState};
 use leeward_core::mark::Contradiction;
 use leeward_core::policy::OnContradiction;
 use leeward_core::port::{Apply, Border, Cut, Event, Range};
@@ -19,56 +17,10 @@ use crate::apply::{BorderOutcome, settle_owed, table_fault, write_from_cut};
 use crate::brake::{self, Guard, count};
 use crate::clock;
 use crate::lane::{Lane, TableWork, seconds};
-
-/// Rows of one range at most. A differing range lists its row hashes on both sides, about 100 bytes a row in memory.
-pub const RANGE_ROWS_MAX: u64 = 50_000;
+use crate::pace::{RANGE_ROWS_MAX, ScrubPace};
 
 /// Ranges compared in one cycle; each belongs to another table.
 const RANGES_MAX: usize = 64;
-
-/// How much one cycle compares.
-#[derive(Debug, Clone)]
-pub struct ScrubPace {
-    /// Rows that one cycle compares, over all tables.
-    rows: u64,
-    mode: PaceMode,
-    /// The shortest answer seen on this link, which is no work of the source's.
-    round_trip: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PaceMode {
-    /// Held to a share of the source's time.
-    Budget(Duration),
-    /// As fast as it goes, until every table has been compared whole.
-    Full,
-}
-
-impl ScrubPace {
-    /// Keeps the source's time for comparing below `source_share` of the cycle interval.
-    pub fn budget(chunk_rows: u64, source_share: f64, interval: Duration) -> ScrubPace {
-        let budget = interval.mul_f64(source_share.clamp(0.0, 1.0));
-        ScrubPace { rows: chunk_rows, mode: PaceMode::Budget(budget), round_trip: None }
-    }
-
-    /// Compares as fast as it goes: the end of a seed, or a repair that was asked for.
-    pub fn full() -> ScrubPace {
-        ScrubPace { rows: RANGE_ROWS_MAX * 4, mode: PaceMode::Full, round_trip: None }
-    }
-
-    /// Takes note of how long a cheap question to the source took.
-    pub fn saw_answer(&mut self, took: Duration) {
-        self.round_trip = Some(self.round_trip.map_or(took, |shortest| shortest.min(took)));
-    }
-
-    /// Learns from how long the last comparison took.
-    fn learn(&mut self, took: Duration) {
-        let PaceMode::Budget(budget) = self.mode else { return };
-        let took = took.saturating_sub(self.round_trip.unwrap_or_default());
-        self.rows = if took > budget { self.rows / 2 } else { self.rows + self.rows / 4 };
-        self.rows = self.rows.clamp(500, RANGE_ROWS_MAX * 4);
-    }
-}
 
 /// A range chosen for this cycle.
 #[derive(Debug, Clone)]
@@ -77,7 +29,7 @@ pub struct Pick {
     pub table: usize,
     /// Where the range starts.
     pub after: Option<KeyCells>,
-    /// How many rows it should hold; nothing for a table without a key, which is compared whole.
+    /// How many rows it should hold; nothing for a whole table, which needs no border.
     pub rows: Option<u64>,
 }
 
@@ -87,6 +39,8 @@ pub struct Compared {
     pub table: usize,
     /// Its scrub record after this cycle.
     pub scrub: ScrubRecord,
+    /// Its census record, if its keys were counted.
+    pub keys: Option<KeysRecord>,
     /// Whether a pass over the whole table ended.
     pub pass_ended: bool,
     /// Whether that pass was this one range, so that the whole table equals this cut.
@@ -105,21 +59,23 @@ pub struct Compared {
     pub repaired: u64,
 }
 
-/// Chooses the ranges of this cycle: running passes first, then tables whose turn has come, longest unverified first.
-pub fn pick(lane: &Lane, pace: &ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
+/// Chooses the ranges of this cycle, less the tables whose keys are `counted` in it: running passes first, then tables
+/// whose turn has come, longest unverified first.
+pub fn pick(lane: &Lane, pace: &mut ScrubPace, now: NaiveDateTime, counted: &[Pick]) -> Vec<Pick> {
     if !lane.fence_proved {
         return Vec::new();
     }
+    let mut left = pace.content_rows();
+    let is_counted = |at: usize| counted.iter().any(|pick| pick.table == at);
     let due = |at: &usize| {
         let table = &lane.tables[*at];
-        table.is_counted().is_some() || table.is_active() && is_due(lane, table, pace, now)
+        table.is_counted().is_some() || table.is_active() && !is_counted(*at) && is_due(lane, table, pace, now)
     };
     let mut due: Vec<usize> = (0..lane.tables.len()).filter(due).collect();
     due.sort_by_key(|&at| {
         let scrub = &lane.tables[at].record.scrub;
         (scrub.pass_began.is_none(), scrub.verified_since)
     });
-    let mut left = pace.rows;
     let mut picks = Vec::new();
     for at in due.into_iter().take(RANGES_MAX) {
         if left == 0 {
@@ -144,8 +100,9 @@ fn is_due(lane: &Lane, table: &TableWork, pace: &ScrubPace, now: NaiveDateTime) 
     if table.planned.demoted.is_some_and(|demoted| scrub.verified_since < Some(demoted.at)) {
         return true;
     }
-    let Some(ended) = scrub.pass_ended.filter(|_| scrub.pass_began.is_none()) else { return true };
-    if pace.mode == PaceMode::Full {
+    let between = scrub.verified_since.zip(scrub.pass_ended).filter(|_| scrub.pass_began.is_none());
+    let Some((since, ended)) = between else { return true };
+    if pace.is_full() {
         return table.record.state != TableState::Live;
     }
     let settings = &lane.plan.settings.scrub;
@@ -153,33 +110,16 @@ fn is_due(lane: &Lane, table: &TableWork, pace: &ScrubPace, now: NaiveDateTime) 
         true => settings.reconcile_interval_s,
         false => settings.pass_interval_s,
     };
-    now - ended >= seconds(interval_s)
+    // The next pass must have ended before the last one's proof is older than the interval, if it takes as long again.
+    now - since >= seconds(interval_s) - (ended - since)
 }
 
-/// Returns what to ask the cut for. Tables without a key need no border.
-pub fn borders<'a>(lane: &'a Lane, picks: &[Pick]) -> Vec<Border<'a>> {
-    let keyed = picks.iter().filter_map(|pick| pick.rows.map(|rows| (pick, rows)));
+/// Returns what to ask the cut for. Whole tables need no border.
+pub fn borders<'a>(lane: &'a Lane, picks: impl Iterator<Item = &'a Pick>) -> Vec<Border<'a>> {
+    let keyed = picks.filter_map(|pick| pick.rows.map(|rows| (pick, rows)));
     keyed
         .map(|(pick, rows)| Border { table: &lane.tables[pick.table].planned, after: pick.after.clone(), rows })
         .collect()
-}
-
-/// Drops the picks of tables that do not equal the cut, with their borders.
-pub fn keep_comparable(
-    picks: Vec<Pick>,
-    borders: Vec<BorderOutcome>,
-    comparable: impl Fn(usize) -> bool,
-) -> (Vec<Pick>, Vec<BorderOutcome>) {
-    let (mut kept, mut kept_borders) = (Vec::new(), Vec::new());
-    let mut borders = borders.into_iter();
-    for pick in picks {
-        let border = pick.rows.and_then(|_| borders.next());
-        if comparable(pick.table) {
-            kept_borders.extend(border);
-            kept.push(pick);
-        }
-    }
-    (kept, kept_borders)
 }
 
 /// What a comparison works on.
@@ -192,6 +132,30 @@ pub struct Bench<'a> {
     pub guard: Guard<'a>,
 }
 
+/// Returns the picked ranges as far as their borders are known, and the tables of which a border could not be found.
+/// `borders` answers the picks that asked for one, in order.
+pub fn ranges<'a>(
+    lane: &'a Lane,
+    picks: &[Pick],
+    borders: Vec<BorderOutcome>,
+) -> (Vec<(usize, Range<'a>)>, Vec<Compared>) {
+    let (mut ranges, mut failed) = (Vec::new(), Vec::new());
+    let mut borders = borders.into_iter();
+    for pick in picks {
+        let table = &lane.tables[pick.table].planned;
+        let border = if pick.rows.is_some() { borders.next() } else { Some(BorderOutcome::At(None)) };
+        match border {
+            Some(BorderOutcome::At(upto)) => {
+                let keys = KeyRange { after: pick.after.clone(), upto };
+                ranges.push((pick.table, Range { table, keys }));
+            }
+            Some(BorderOutcome::Failed(fault)) => failed.push(Compared::failed(lane, pick.table, &fault)),
+            Some(BorderOutcome::Unknown) | None => {}
+        }
+    }
+    (ranges, failed)
+}
+
 /// Compares the picked ranges and repairs what differs. `borders` answers the keyed picks in order.
 pub async fn compare(
     bench: &mut Bench<'_>,
@@ -199,28 +163,20 @@ pub async fn compare(
     borders: Vec<BorderOutcome>,
     pace: &mut ScrubPace,
 ) -> Result<Vec<Compared>, Fault> {
-    let (mut ranges, mut compared) = (Vec::new(), Vec::new());
-    let mut borders = borders.into_iter();
-    for pick in picks {
-        let planned = &bench.guard.lane.tables[pick.table].planned;
-        let border = if pick.rows.is_some() { borders.next() } else { Some(BorderOutcome::At(None)) };
-        match border {
-            Some(BorderOutcome::At(upto)) => {
-                let keys = KeyRange { after: pick.after.clone(), upto };
-                ranges.push((pick.table, Range { table: planned, keys }));
-            }
-            Some(BorderOutcome::Failed(fault)) => compared.push(Compared::failed(bench.guard.lane, pick.table, &fault)),
-            Some(BorderOutcome::Unknown) | None => {}
-        }
-    }
+    let (ranges, mut compared) = ranges(bench.guard.lane, picks, borders);
     if ranges.is_empty() {
         return Ok(compared);
     }
     let asked: Vec<Range<'_>> = ranges.iter().map(|(_, range)| range.clone()).collect();
     let began = clock::now();
-    let (source, target) = tokio::join!(bench.cut.digests(&asked), bench.apply.digests(&asked));
-    pace.learn(clock::since(began));
-    for ((table, range), digests) in ranges.into_iter().zip(source?.into_iter().zip(target?)) {
+    let source = async {
+        let digests = bench.cut.digests(&asked).await;
+        (digests, clock::since(began))
+    };
+    let ((source, took), target) = tokio::join!(source, bench.apply.digests(&asked));
+    let source = source?;
+    pace.compared(source.iter().flatten().map(|digest| digest.rows).sum(), took);
+    for ((table, range), digests) in ranges.into_iter().zip(source.into_iter().zip(target?)) {
         let result = match digests {
             (Ok(source), Ok(target)) => match bench.guard.lane.tables[table].is_counted() {
                 Some(seen) => count_range(bench, (table, seen), &range, (source, target)).await?,
@@ -270,7 +226,7 @@ async fn count_range(
     (source, target): (Digest, Digest),
 ) -> Result<Compared, Fault> {
     let mut seen = Box::new(seen.clone());
-    let mut compared = Compared::untouched(bench.guard.lane, table);
+    let mut compared = Compared::of(bench.guard.lane, table);
     compared.rows = source.rows;
     match count::go_on(bench, &mut seen, range, (&source, &target)).await {
         Ok(()) => compared.brake = Some(seen),
@@ -321,7 +277,8 @@ async fn repair(
     }
 }
 
-async fn mend(bench: &mut Bench<'_>, range: &Range<'_>, table: usize, found: &Difference) -> Result<(), Fault> {
+/// Deletes, adds and rewrites rows of one table as found.
+pub async fn mend(bench: &mut Bench<'_>, range: &Range<'_>, table: usize, found: &Difference) -> Result<(), Fault> {
     let table = &bench.guard.lane.tables[table];
     bench.apply.delete(range.table, &found.extra).await?;
     let wanted: Vec<KeyCells> = found.missing.iter().chain(&found.changed).cloned().collect();
@@ -348,13 +305,15 @@ impl Compared {
             (scrub.rows_compared, scrub.rows_added, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0, 0);
             (scrub.rows_buried, scrub.rows_agreed) = (0, 0);
         }
-        Compared { scrub, ..Compared::untouched(lane, table) }
+        Compared { scrub, ..Compared::of(lane, table) }
     }
 
-    fn untouched(lane: &Lane, table: usize) -> Compared {
+    /// Begins with what is stored of a table.
+    pub fn of(lane: &Lane, table: usize) -> Compared {
         Compared {
             table,
             scrub: lane.tables[table].record.scrub.clone(),
+            keys: None,
             pass_ended: false,
             whole: false,
             found: Vec::new(),
@@ -366,8 +325,9 @@ impl Compared {
         }
     }
 
-    fn failed(lane: &Lane, table: usize, fault: &Fault) -> Compared {
-        let mut compared = Compared::untouched(lane, table);
+    /// Says that a table could not be compared, and stops it.
+    pub fn failed(lane: &Lane, table: usize, fault: &Fault) -> Compared {
+        let mut compared = Compared::of(lane, table);
         match lane.tables[table].held_by_brake() {
             // It waits for a person already, who will have to do with what has been counted.
             Some(seen) => {
@@ -381,7 +341,7 @@ impl Compared {
     }
 
     /// Returns whether the brake lets rows be touched; otherwise the table stops.
-    fn may(&mut self, guard: Guard<'_>, would: &Would<'_>) -> bool {
+    pub fn may(&mut self, guard: Guard<'_>, would: &Would<'_>) -> bool {
         let Some(seen) = guard.stops(self.table, &self.scrub, would) else { return true };
         self.contradict(guard.lane, Counts { missing: 0, changed: would.overwrites, extra: would.deletes });
         self.stop = Some(brake::stop(guard.lane, self.table, &seen));
@@ -390,7 +350,7 @@ impl Compared {
     }
 
     /// Takes note of what differs, and returns whether it may be repaired; otherwise the table stops.
-    fn note(&mut self, lane: &Lane, found: Counts) -> bool {
+    pub fn note(&mut self, lane: &Lane, found: Counts) -> bool {
         let table = &lane.tables[self.table];
         let name = table.planned.name();
         self.contradict(lane, found);

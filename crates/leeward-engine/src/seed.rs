@@ -22,9 +22,9 @@ use crate::cycle::{self, Hands};
 use crate::lane::{Lane, seconds};
 use crate::lease::{self, Claim, Heartbeat};
 use crate::objects;
+use crate::pace::ScrubPace;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
-use crate::scrub::ScrubPace;
 use crate::soft;
 use crate::sync;
 

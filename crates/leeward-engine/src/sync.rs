@@ -18,7 +18,7 @@ use crate::demote;
 use crate::drift::{self, Looks};
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
-use crate::scrub::ScrubPace;
+use crate::pace::ScrubPace;
 
 /// How often definitions are compared. One query a side; a changed table is taken out within this time.
 const DRIFT_EVERY: Duration = Duration::from_secs(2);

@@ -6,14 +6,16 @@
 //! taken from it, and that row's key is handed back as owed a look in the same cut. The session's foreign_key_checks=0
 //! keeps deletes from cascading; inside one cut all foreign keys hold again at commit.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
-use leeward_core::digest::{Digest, RowHash};
+use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Apply, Event, Lease, Range, Target};
+use leeward_core::port::{Apply, Buckets, Event, Lease, Range, Target};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::table::{Column, Key};
 use mysql_async::{Row, Value};
@@ -144,6 +146,18 @@ impl Apply for MySqlApply<'_> {
 
     async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault> {
         cut::row_hashes(self.session, range).await
+    }
+
+    async fn key_digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<KeyDigest, Fault>>, Fault> {
+        cut::key_digests(self.session, ranges).await
+    }
+
+    async fn key_buckets(&mut self, range: &Range<'_>, of: u64) -> Result<BTreeMap<u64, KeyDigest>, Fault> {
+        cut::key_buckets(self.session, range, of).await
+    }
+
+    async fn keys(&mut self, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault> {
+        cut::keys(self.session, range, buckets).await
     }
 
     async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault> {

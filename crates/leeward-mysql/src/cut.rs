@@ -4,13 +4,15 @@
 //! multi-statement query. When one statement fails, the server drops the rest, so the rest is asked for again inside
 //! the same read view: a broken table costs one round trip and never another table's rows (T7).
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use leeward_core::digest::{Digest, RowHash};
+use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Border, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, Source, TakePart};
+use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, Source, TakePart};
 use leeward_core::row::{KeyCells, RowBatch};
 use mysql_async::Row;
 
@@ -337,6 +339,18 @@ impl Cut for MySqlCut<'_> {
         row_hashes(self.session, range).await
     }
 
+    async fn key_digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<KeyDigest, Fault>>, Fault> {
+        key_digests(self.session, ranges).await
+    }
+
+    async fn key_buckets(&mut self, range: &Range<'_>, of: u64) -> Result<BTreeMap<u64, KeyDigest>, Fault> {
+        key_buckets(self.session, range, of).await
+    }
+
+    async fn keys(&mut self, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault> {
+        keys(self.session, range, buckets).await
+    }
+
     async fn row_hashes_of(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<Vec<RowHash>, Fault> {
         let mut found = Vec::new();
         for some in keys.chunks(KEYS_PER_FETCH) {
@@ -388,25 +402,42 @@ impl Cut for MySqlCut<'_> {
 
 /// Digests ranges on a connection, in its present transaction, all in one round trip unless one fails.
 pub async fn digests(session: &mut Session, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
+    one_row_each(session, ("digest ranges", digest::query, digest::read), ranges).await
+}
+
+/// Digests the keys of ranges on a connection, in its present transaction, all in one round trip unless one fails.
+pub async fn key_digests(session: &mut Session, ranges: &[Range<'_>]) -> Result<Vec<Result<KeyDigest, Fault>>, Fault> {
+    let read = |row: &Row, range: &Range<'_>| digest::read_keys(row, 0, range);
+    one_row_each(session, ("count keys", digest::key_query, read), ranges).await
+}
+
+/// What is being done, the query for one range, and the reader of its one row.
+type Asking<T> = (&'static str, fn(&Range<'_>) -> Vec<u8>, fn(&Row, &Range<'_>) -> Result<T, Fault>);
+
+async fn one_row_each<T>(
+    session: &mut Session,
+    (doing, query, read): Asking<T>,
+    ranges: &[Range<'_>],
+) -> Result<Vec<Result<T, Fault>>, Fault> {
     let mut found = Vec::with_capacity(ranges.len());
     // Each turn settles at least one range.
     while found.len() < ranges.len() {
         let asked = &ranges[found.len()..];
-        let query = asked.iter().map(digest::query).collect::<Vec<_>>().join(&b";"[..]);
-        let mut rows = session.stream("digest ranges", &query).await?;
+        let query = asked.iter().map(query).collect::<Vec<_>>().join(&b";"[..]);
+        let mut rows = session.stream(doing, query).await?;
         let mut failed = false;
         for range in asked {
-            let mut digest = None;
+            let mut one = None;
             let answer = loop {
                 match rows.next().await {
-                    Ok(RowEvent::Row(row)) => digest = Some(digest::read(&row, range)),
+                    Ok(RowEvent::Row(row)) => one = Some(read(&row, range)),
                     Ok(RowEvent::EndOfSet | RowEvent::EndOfAll) => break Ok(()),
                     Err(fault) => break Err(fault),
                 }
             };
-            match (answer, digest) {
-                (Ok(()), Some(digest)) => found.push(digest),
-                (Ok(()), None) => return Err(Fault::new(FaultKind::Unexpected, "digest ranges")),
+            match (answer, one) {
+                (Ok(()), Some(one)) => found.push(one),
+                (Ok(()), None) => return Err(Fault::new(FaultKind::Unexpected, doing)),
                 (Err(fault), _) => {
                     found.push(Err(of_table_alone(fault, range.table.name())?));
                     failed = true;
@@ -419,6 +450,25 @@ pub async fn digests(session: &mut Session, ranges: &[Range<'_>]) -> Result<Vec<
         }
     }
     Ok(found)
+}
+
+/// Digests the keys of a range in buckets on a connection, in its present transaction.
+pub async fn key_buckets(session: &mut Session, range: &Range<'_>, of: u64) -> Result<BTreeMap<u64, KeyDigest>, Fault> {
+    const DOING: &str = "count keys in buckets";
+    let rows = session.rows(DOING, digest::key_buckets_query(range, of)).await;
+    let rows = rows.map_err(|fault| fault.of(range.table.name()))?;
+    let bucket = |row: &Row| digest::text(row, 0).and_then(|bucket| bucket.parse().ok());
+    let read = |row: &Row| {
+        let unreadable = || Fault::new(FaultKind::Unexpected, DOING).of(range.table.name());
+        Ok((bucket(row).ok_or_else(unreadable)?, digest::read_keys(row, 1, range)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Lists the keys of some buckets on a connection, in its present transaction.
+pub async fn keys(session: &mut Session, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault> {
+    let rows = session.rows("list keys", digest::keys_query(range, buckets)).await;
+    Ok(rows.map_err(|fault| fault.of(range.table.name()))?.iter().map(cells).collect())
 }
 
 /// Takes the last answer, after which the connection is free again.

@@ -1,9 +1,9 @@
 //! The digest's SQL: COUNT, SUM and XOR over 64-bit parts of a SHA-256 per row, and lists of row hashes.
 
-use leeward_core::digest::{Digest, RowHash};
+use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::port::Range;
-use leeward_core::row::KeyCells;
+use leeward_core::port::{Buckets, Range};
+use leeward_core::row::{KeyCells, KeyRange};
 use mysql_async::Row;
 
 use crate::sql;
@@ -37,6 +37,45 @@ pub fn row_hash_query(range: &Range<'_>) -> Vec<u8> {
     sql.extend_from_slice(format!("LEFT({},32)", sql::row_hash(table)).as_bytes());
     push_from(&mut sql, range);
     sql
+}
+
+/// Returns the query for the digest of a range's keys. Over a whole table no index is named: the server takes the
+/// narrowest that holds the key, which in InnoDB every secondary index does.
+pub fn key_query(range: &Range<'_>) -> Vec<u8> {
+    let crc = sql::key_crc(&range.table.table.row_key().unwrap_or_default());
+    let mut sql = format!("SELECT COUNT(*),CAST(COALESCE(SUM({crc}),0) AS CHAR)").into_bytes();
+    push_from(&mut sql, range);
+    sql
+}
+
+/// Returns the query for the digests of a range's keys in buckets: bucket, rows, sum.
+pub fn key_buckets_query(range: &Range<'_>, of: u64) -> Vec<u8> {
+    let crc = sql::key_crc(&range.table.table.row_key().unwrap_or_default());
+    let mut sql = format!("SELECT {crc}%{of} bucket,COUNT(*),CAST(SUM({crc}) AS CHAR)").into_bytes();
+    push_from(&mut sql, range);
+    sql.extend_from_slice(b" GROUP BY bucket");
+    sql
+}
+
+/// Returns the query for the keys of a range that fall into some buckets.
+pub fn keys_query(range: &Range<'_>, buckets: &Buckets) -> Vec<u8> {
+    let key = range.table.table.row_key().unwrap_or_default();
+    let list: Vec<String> = key.iter().map(|column| sql::wire(column)).collect();
+    let wanted: Vec<String> = buckets.wanted.iter().map(u64::to_string).collect();
+    let mut sql = format!("SELECT {}", list.join(",")).into_bytes();
+    push_from(&mut sql, range);
+    let also = if range.keys == KeyRange::default() { "WHERE" } else { "AND" };
+    // An empty list is no SQL; no bucket has this number.
+    let wanted = if wanted.is_empty() { "-1".to_owned() } else { wanted.join(",") };
+    sql.extend_from_slice(format!(" {also} {}%{} IN ({wanted})", sql::key_crc(&key), buckets.of).as_bytes());
+    sql
+}
+
+/// Reads two cells of an answer, from `at` on, as the digest of keys.
+pub fn read_keys(row: &Row, at: usize, range: &Range<'_>) -> Result<KeyDigest, Fault> {
+    let digest = text(row, at).and_then(|rows| rows.parse().ok()).zip(text(row, at + 1));
+    let unreadable = || Fault::new(FaultKind::Unexpected, "count keys").of(range.table.name());
+    digest.map(|(rows, sum)| KeyDigest { rows, sum: sum.to_owned() }).ok_or_else(unreadable)
 }
 
 /// Appends `FROM table WHERE range`. The key's index is forced where a border is given, so that the range optimizer

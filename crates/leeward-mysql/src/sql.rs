@@ -112,6 +112,18 @@ pub fn wire_list(table: &Table) -> String {
     table.wire_columns().into_iter().map(listed).collect::<Vec<_>>().join(",")
 }
 
+/// Returns the expression of a key's CRC32, by which keys are counted and spread over buckets.
+pub fn key_crc(key: &[&Column]) -> String {
+    match key {
+        [only] => format!("CRC32({})", wire(only)),
+        // As bytes, for parts of different character sets do not mix.
+        _ => {
+            let parts: Vec<String> = key.iter().map(|column| format!("CAST({} AS BINARY)", wire(column))).collect();
+            format!("CRC32(CONCAT_WS(0x00,{}))", parts.join(","))
+        }
+    }
+}
+
 /// Returns the expression of a key column's border form.
 fn border(column: &Column) -> String {
     let name = ident(&column.name);

@@ -57,12 +57,20 @@ pub enum OnContradiction {
 pub struct ScrubSettings {
     /// Seconds after which a table that has been compared whole is compared again.
     pub pass_interval_s: u64,
+    /// Seconds after which a table's keys are counted again.
+    #[serde(default = "keys_interval_s")]
+    pub keys_interval_s: u64,
     /// The same for tables whose strategy is `reconcile`, for which the scrub is the only reader.
     pub reconcile_interval_s: u64,
     /// Rows in one compared range.
     pub chunk_rows: u64,
     /// Share (0 to 1) of the source's time that comparing may take.
     pub source_share: f64,
+}
+
+/// What a plan of before there was a census gets.
+fn keys_interval_s() -> u64 {
+    5
 }
 
 /// Bounds of one cycle.

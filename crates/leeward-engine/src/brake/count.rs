@@ -8,7 +8,8 @@ use leeward_core::fault::Fault;
 use leeward_core::port::Range;
 use leeward_core::row::KeyCells;
 
-use crate::scrub::{Bench, RANGE_ROWS_MAX};
+use crate::pace::RANGE_ROWS_MAX;
+use crate::scrub::Bench;
 
 /// Rows of a range whose hashes are listed, some 100 bytes each. Of a range that holds more on the target (where the source
 /// lacks most of them) only the surplus is counted.
