@@ -6,6 +6,7 @@
 mod support;
 
 mod brake;
+mod census;
 mod contradiction;
 mod convergence;
 mod ddl;

@@ -162,6 +162,10 @@ pub struct TableStatus {
     pub cut_at: Option<NaiveDateTime>,
     /// Since when every row has been compared, by the source's clock.
     pub verified_since: Option<NaiveDateTime>,
+    /// Rows that were deleted before this time of the source's clock are gone from the target.
+    pub deletes_as_of: Option<NaiveDateTime>,
+    /// How long the rows that were last found deleted may have lived on, in milliseconds.
+    pub deletes_found_within_ms: Option<u64>,
     /// Rows that the last complete comparison had to repair or delete.
     pub last_pass_differences: u64,
     /// How it changes, as far as is known.
@@ -329,6 +333,7 @@ fn left_out(plan: Plan) -> Vec<LeftOutStatus> {
 fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTime>) -> TableStatus {
     let planned = plan.and_then(|plan| plan.tables.iter().find(|table| *table.name() == record.name));
     let strategy = planned.map(|table| table.strategy);
+    let deletes_as_of = record.deletes_since();
     let (state, reason, remedy) = match record.state {
         TableState::Planned => (TableWord::Planned, None, None),
         TableState::Seeding => (TableWord::Seeding, None, None),
@@ -348,6 +353,8 @@ fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTim
             _ => record.cut_at,
         },
         verified_since: record.scrub.verified_since,
+        deletes_as_of,
+        deletes_found_within_ms: record.keys.found_within_ms,
         last_pass_differences: record.scrub.last_pass_differences,
         class: planned.map(|table| table.class),
         confidence: planned.map(|table| table.confidence_after(&record.contradictions)),

@@ -119,7 +119,8 @@ fn worker_line(worker: &WorkerStatus, lane: LaneWord, paint: Paint) -> String {
 }
 
 fn table_list(tables: &[TableStatus], now: NaiveDateTime, paint: Paint) -> String {
-    let mut list = paint.table(&["TABLE", "STATE", "STRATEGY", "ROWS APPLIED", "AT CUT", "ALL ROWS COMPARED", "FOUND"]);
+    let mut list =
+        paint.table(&["TABLE", "STATE", "STRATEGY", "ROWS APPLIED", "AT CUT", "DELETES", "ALL ROWS COMPARED", "FOUND"]);
     let ago = |at: Option<NaiveDateTime>| match at {
         Some(at) => format!("{} ago", words::span(words::between(at, now))),
         None => "never".to_owned(),
@@ -138,6 +139,7 @@ fn table_list(tables: &[TableStatus], now: NaiveDateTime, paint: Paint) -> Strin
             paint.cell(Tone::Plain, table.strategy.map_or("-".to_owned(), |strategy| strategy.to_string())),
             paint.cell(Tone::Plain, words::count(table.rows_applied)),
             paint.cell(Tone::Plain, ago(table.cut_at)),
+            paint.cell(Tone::Plain, ago(table.deletes_as_of)),
             paint.cell(Tone::Plain, ago(table.verified_since)),
             paint.cell(Tone::Plain, words::count(table.last_pass_differences)),
         ]);

@@ -150,6 +150,7 @@ fn record(table: &str) -> TableRecord {
             pass_ended: Some(at(60)),
             ..ScrubRecord::default()
         },
+        keys: crate::lane::KeysRecord::default(),
         contradictions: Vec::new(),
         brake: None,
         released: None,

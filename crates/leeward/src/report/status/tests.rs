@@ -44,6 +44,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         soft_mark: None,
         cut_at: ago(90_000),
         rows_applied: 1_234,
+        keys: Default::default(),
         scrub: ScrubRecord { verified_since: ago(90_000), ..ScrubRecord::default() },
         contradictions: vec![],
         brake: None,
@@ -71,8 +72,8 @@ last consistent cut: 2026-11-23 11:59:58.800 UTC by the source's clock, cycle 42
 plan: c0ffee
 worked on by host-1/77, last heard of 1 s ago
 
-TABLE        STATE  STRATEGY  ROWS APPLIED  AT CUT     ALL ROWS COMPARED  FOUND
-shop.orders  live   -         1,234         1.2 s ago  1 min 30 s ago     0
+TABLE        STATE  STRATEGY  ROWS APPLIED  AT CUT     DELETES         ALL ROWS COMPARED  FOUND
+shop.orders  live   -         1,234         1.2 s ago  1 min 30 s ago  1 min 30 s ago     0
 ";
     assert_eq!(report.text(Paint::Plain), expected);
     let json = serde_json::to_value(&report).unwrap();
