@@ -14,6 +14,7 @@ mod quiet;
 mod rig;
 mod seed;
 mod tables;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,7 +38,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "KIND")]
     kind: Option<Kind>,
 
-    /// Rows in each of the four tables of `seed` and `memory`; fewer for a trial.
+    /// Rows in each of the four tables of `seed` and `memory` and in the one of `verify`; fewer for a trial.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
     rows: u64,
 
@@ -61,10 +62,12 @@ pub(crate) enum Case {
     Lag,
     /// Peak memory of the first copy.
     Memory,
+    /// The full comparison, beside the bare digest query, and 70 ms away.
+    Verify,
 }
 
 impl Case {
-    const ALL: [Case; 4] = [Case::Seed, Case::Quiet, Case::Lag, Case::Memory];
+    const ALL: [Case; 5] = [Case::Seed, Case::Quiet, Case::Lag, Case::Memory, Case::Verify];
 
     fn slug(self) -> &'static str {
         match self {
@@ -72,6 +75,7 @@ impl Case {
             Case::Quiet => "quiet",
             Case::Lag => "lag",
             Case::Memory => "memory",
+            Case::Verify => "verify",
         }
     }
 }
@@ -128,6 +132,7 @@ async fn measure(case: Case, kind: Kind, args: &BenchArgs, path: PathBuf, sectio
         Case::Quiet => quiet::measure(kind, args.runs, path, section).await,
         Case::Lag => lag::measure(kind, args.runs, path, section).await,
         Case::Memory => memory::measure(kind, (args.rows, args.runs), path, section).await,
+        Case::Verify => verify::measure(kind, (args.rows, args.runs), path, section).await,
     }
 }
 
@@ -153,7 +158,7 @@ fn command_line(args: &BenchArgs, case: Case) -> String {
     if let Some(kind) = args.kind {
         words.push(format!("--kind {}", kind.slug()));
     }
-    if matches!(case, Case::Seed | Case::Memory) {
+    if matches!(case, Case::Seed | Case::Memory | Case::Verify) {
         words.push(format!("--rows {}", args.rows));
     }
     words.push(format!("--runs {}", args.runs));

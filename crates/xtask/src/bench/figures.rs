@@ -20,13 +20,13 @@ pub(super) struct Section {
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
     /// The server, with its version.
-    pub(super) server: String,
-    pub(super) what: String,
-    pub(super) unit: &'static str,
+    server: String,
+    what: String,
+    unit: &'static str,
     /// One value a run.
-    pub(super) values: Vec<f64>,
+    values: Vec<f64>,
     /// What is good enough.
-    pub(super) target: Option<Target>,
+    target: Option<Target>,
 }
 
 /// What is good enough.
@@ -87,6 +87,16 @@ impl Section {
 }
 
 impl Figure {
+    /// Makes a figure without a target.
+    pub(super) fn new(server: &str, what: &str, unit: &'static str, values: Vec<f64>) -> Figure {
+        Figure { server: server.to_owned(), what: what.to_owned(), unit, values, target: None }
+    }
+
+    /// Says what is good enough.
+    pub(super) fn within(self, target: Target) -> Figure {
+        Figure { target: Some(target), ..self }
+    }
+
     fn cells(&self) -> [String; COLUMNS] {
         let (target, kept) = match self.target {
             None => ("-".to_owned(), "-"),
@@ -156,13 +166,8 @@ mod tests {
     #[test]
     fn a_missed_target_is_shown_as_missed() {
         let mut section = Section::new("lag", "cargo x bench lag", "2 cores");
-        let figure = |values: &[f64], target| Figure {
-            server: "MariaDB 1".to_owned(),
-            what: "lag".to_owned(),
-            unit: "s",
-            values: values.to_vec(),
-            target: Some(target),
-        };
+        let figure =
+            |values: &[f64], target| Figure::new("MariaDB 1", "lag", "s", values.to_vec()).within(target);
         section.add(figure(&[0.5, 0.25, 1.75], Target::Median(1.0)));
         section.add(figure(&[1.5], Target::Median(1.0)));
         section.add(figure(&[0.5, 0.25, 1.75], Target::EveryRun(1.0)));

@@ -66,10 +66,9 @@ pub(super) async fn measure(kind: Kind, runs: u32, path: PathBuf, section: &mut 
     terminate(&mut sync).await?;
     drop(link);
     writing.stop().await?;
-    let figure =
-        |what: &str, values, target| Figure { server: rig.server(), what: what.to_owned(), unit: "s", values, target };
-    section.add(figure("commit to commit, median of a run", medians, Some(Target::Median(LAG_S_MAX))));
-    section.add(figure("commit to commit, 95th percentile of a run", tails, None));
+    let figure = |what, values| Figure::new(&rig.server(), what, "s", values);
+    section.add(figure("commit to commit, median of a run", medians).within(Target::Median(LAG_S_MAX)));
+    section.add(figure("commit to commit, 95th percentile of a run", tails));
     section.note(&format!(
         "{PROBES} probes a run, one every {} ms: a row committed on the source until it is seen on the target, looked at \
          every {} ms. Beside them {TRANSACTIONS_PER_S} transactions a second of the four tables, {} rows a second; {} ms \

@@ -17,7 +17,7 @@ const WIDE_ROWS: u32 = 40;
 /// Measures both tables' seeds.
 pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf, section: &mut Section) -> Result<()> {
     let rig = Rig::start(kind, path, DATABASE).await?;
-    fill_sbtest(&rig, rows).await?;
+    fill_sbtest(&rig, SBTEST_TABLES, rows).await?;
     let what = format!("peak memory of leeward seed, {SBTEST_TABLES} tables of {rows} rows");
     section.add(peaks(&rig, runs, what).await?);
     rig.clear_target().await?;
@@ -37,5 +37,5 @@ async fn peaks(rig: &Rig, runs: u32, what: String) -> Result<Figure> {
         rig.clear_target().await?;
         values.push(peak::run(rig.leeward.command(&["seed"])).await?.peak_mib);
     }
-    Ok(Figure { server: rig.server(), what, unit: "MiB", values, target: Some(Target::EveryRun(PEAK_MIB_MAX)) })
+    Ok(Figure::new(&rig.server(), &what, "MiB", values).within(Target::EveryRun(PEAK_MIB_MAX)))
 }

@@ -44,33 +44,14 @@ pub(super) async fn measure(kind: Kind, runs: u32, path: PathBuf, section: &mut 
     // An interval shorter than a cycle leaves no pause between two cycles.
     let hurried = cycles(&rig, &link, runs, &["sync", "--cycle-interval", "100ms"]).await?;
     let server = rig.server();
-    let figure = |what: &str, unit, values, target| Figure {
-        server: server.clone(),
-        what: what.to_owned(),
-        unit,
-        values,
-        target,
+    let figure = |what, unit, runs: &[Cycles], value: fn(&Cycles) -> f64| {
+        Figure::new(&server, what, unit, runs.iter().map(value).collect())
     };
-    let round_trips = usual.iter().map(|run| run.round_trips).collect();
-    section.add(figure(
-        "round trips to the source in a quiet cycle",
-        "",
-        round_trips,
-        Some(Target::Median(ROUND_TRIPS_MAX)),
-    ));
-    section.add(figure(
-        "bytes to the source in a quiet cycle",
-        "KiB",
-        usual.iter().map(|run| run.kib_up).collect(),
-        None,
-    ));
-    section.add(figure(
-        "bytes from the source in a quiet cycle",
-        "KiB",
-        usual.iter().map(|run| run.kib_down).collect(),
-        None,
-    ));
-    section.add(figure("wall time of a quiet cycle", "s", hurried.iter().map(|run| run.wall_s).collect(), None));
+    let round_trips = figure("round trips to the source in a quiet cycle", "", &usual, |run| run.round_trips);
+    section.add(round_trips.within(Target::Median(ROUND_TRIPS_MAX)));
+    section.add(figure("bytes to the source in a quiet cycle", "KiB", &usual, |run| run.kib_up));
+    section.add(figure("bytes from the source in a quiet cycle", "KiB", &usual, |run| run.kib_down));
+    section.add(figure("wall time of a quiet cycle", "s", &hurried, |run| run.wall_s));
     section.note(&format!(
         "{} tables ({CLOCKED_TABLES} merge, {JOURNAL_TABLES} append) of 20 rows, nothing written; {} ms round-trip time. \
          Each run is the mean over {CYCLES_PER_RUN} cycles, with all that sync does beside them (fence, looks at the \

@@ -21,7 +21,7 @@ pub(super) const PEAK_MIB_MAX: f64 = 256.0;
 /// Measures both, run by run.
 pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf, section: &mut Section) -> Result<()> {
     let rig = Rig::start(kind, path, DATABASE).await?;
-    fill_sbtest(&rig, rows).await?;
+    fill_sbtest(&rig, SBTEST_TABLES, rows).await?;
     let (mut dumps, mut seeds, mut peaks, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
         rig.clear_target().await?;
@@ -36,17 +36,12 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
         ratios.push(seed.wall_s / dump_s);
     }
     let server = rig.server();
-    let figure = |what: &str, unit, values, target| Figure {
-        server: server.clone(),
-        what: what.to_owned(),
-        unit,
-        values,
-        target,
-    };
-    section.add(figure("mysqldump into mysql", "s", dumps, None));
-    section.add(figure("leeward seed", "s", seeds, None));
-    section.add(figure("leeward seed / mysqldump into mysql, run by run", "times", ratios, Some(Target::Median(1.0))));
-    section.add(figure("peak memory of leeward seed", "MiB", peaks, Some(Target::EveryRun(PEAK_MIB_MAX))));
+    let figure = |what, unit, values| Figure::new(&server, what, unit, values);
+    section.add(figure("mysqldump into mysql", "s", dumps));
+    section.add(figure("leeward seed", "s", seeds));
+    let ratio = figure("leeward seed / mysqldump into mysql, run by run", "times", ratios);
+    section.add(ratio.within(Target::Median(1.0)));
+    section.add(figure("peak memory of leeward seed", "MiB", peaks).within(Target::EveryRun(PEAK_MIB_MAX)));
     section.note(&format!(
         "{SBTEST_TABLES} tables of {rows} rows each: id, k, c CHAR(120), pad CHAR(60), an index on k. `leeward seed` also \
          surveys, plans, builds indexes after the rows, and at its end compares every row of both sides; \

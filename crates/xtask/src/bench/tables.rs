@@ -26,12 +26,12 @@ pub(super) async fn create_database(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Creates and fills four tables as sysbench has them, all at once.
-pub(super) async fn fill_sbtest(rig: &Rig, rows: u64) -> Result<()> {
+/// Creates and fills tables as sysbench has them.
+pub(super) async fn fill_sbtest(rig: &Rig, tables: u64, rows: u64) -> Result<()> {
     create_database(&mut rig.filler().await?).await?;
     numbers(&mut rig.filler().await?).await?;
     // Two at a time: more would only take turns on two cores.
-    tokio::try_join!(fill_some(rig, [1, 2], rows), fill_some(rig, [3, 4], rows))?;
+    tokio::try_join!(fill_some(rig, (1..=tables).step_by(2), rows), fill_some(rig, (2..=tables).step_by(2), rows))?;
     let mut conn = rig.filler().await?;
     conn.query_drop(format!("DROP TABLE {DATABASE}.numbers")).await.context("drop the numbers")
 }
@@ -48,7 +48,7 @@ async fn numbers(conn: &mut Conn) -> Result<()> {
         .context("write the numbers")
 }
 
-async fn fill_some(rig: &Rig, numbers: [u64; 2], rows: u64) -> Result<()> {
+async fn fill_some(rig: &Rig, numbers: impl Iterator<Item = u64>, rows: u64) -> Result<()> {
     let mut conn = rig.filler().await?;
     for number in numbers {
         fill_one(&mut conn, number, rows).await?;
