@@ -256,20 +256,27 @@ impl Session {
     /// Sends statements and returns their rows one by one. See [`Rows`].
     ///
     /// # Errors
-    /// Those of [`Session::run`], as far as the first statement has them.
+    /// What breaks the session. Everything else, such as what the server says against a statement, comes from
+    /// [`Rows::next`], for the first one as for the others (T7).
     pub async fn stream<'a>(&'a mut self, doing: &str, sql: impl AsRef<[u8]> + Send) -> Result<Rows<'a>, Fault> {
-        self.start(doing, sql.as_ref(), Patience::Usual).await
+        match self.send(doing, sql.as_ref(), Patience::Usual).await {
+            Err(fault) if self.is_broken() => Err(fault),
+            sent => Ok(Rows::new(self, doing, Patience::Usual, sent.err())),
+        }
     }
 
     async fn start<'a>(&'a mut self, doing: &str, sql: &[u8], patience: Patience) -> Result<Rows<'a>, Fault> {
+        self.send(doing, sql, patience).await?;
+        Ok(Rows::new(self, doing, patience, None))
+    }
+
+    /// Sends statements; the first one has been answered, well or ill, when this returns.
+    async fn send(&mut self, doing: &str, sql: &[u8], patience: Patience) -> Result<(), Fault> {
         self.check_packet(doing, sql.len())?;
         let first_wait = self.limit(patience) + sending(sql.len());
         let conn = self.begin(doing)?;
         let sent = wait(first_wait, conn.query_iter(sql)).await.map(drop);
-        match sent {
-            Ok(()) => Ok(Rows::new(self, doing, patience)),
-            Err(lost) => Err(self.settle(lost, doing)),
-        }
+        sent.map_err(|lost| self.settle(lost, doing))
     }
 
     /// Executes one statement with parameters: for a row too large for a text statement. Values above 16 MiB are sent

@@ -28,13 +28,15 @@ pub struct Rows<'a> {
     session: &'a mut Session,
     doing: String,
     limit: Duration,
+    /// What the server has said against the first statement.
+    refused: Option<Fault>,
     ended: bool,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(session: &'a mut Session, doing: &str, patience: Patience) -> Self {
+    pub(super) fn new(session: &'a mut Session, doing: &str, patience: Patience, refused: Option<Fault>) -> Self {
         let limit = session.limit(patience);
-        Rows { session, doing: doing.to_owned(), limit, ended: false }
+        Rows { session, doing: doing.to_owned(), limit, refused, ended: false }
     }
 
     /// Returns what comes next. After [`RowEvent::EndOfAll`] it repeats that.
@@ -46,7 +48,10 @@ impl<'a> Rows<'a> {
         if self.ended {
             return Ok(RowEvent::EndOfAll);
         }
-        let event = self.session.step(&self.doing, self.limit).await;
+        let event = match self.refused.take() {
+            Some(fault) => Err(fault),
+            None => self.session.step(&self.doing, self.limit).await,
+        };
         self.ended = !matches!(event, Ok(RowEvent::Row(_) | RowEvent::EndOfSet));
         event
     }

@@ -119,8 +119,12 @@ leeward_testkit::each_kind! {
         }
         ensure!(!session.is_broken());
         ensure!(session.row("go on", "SELECT 4").await?.and_then(|row| row.get(0)) == Some(4u64));
-        // The same in the first statement, and while rows flow.
-        ensure!(session.stream("read", "SELECT * FROM nowhere.at_all").await.is_err());
+        // The same in the first statement: it is told where the others are, so that it is handled as they are (T7).
+        let mut rows = session.stream("read", "SELECT * FROM nowhere.at_all; SELECT 1").await?;
+        ensure!(rows.next().await.is_err_and(|fault| fault.kind == FaultKind::TableMissing || cause(&fault).contains("1049")));
+        ensure!(rows.next().await? == RowEvent::EndOfAll);
+        drop(rows);
+        // And while rows flow.
         let failing = "SELECT 1 UNION ALL SELECT (SELECT 1 UNION SELECT 2)";
         let fault = session.rows("read a failing row", failing).await.unwrap_err();
         ensure!(fault.kind == FaultKind::Server(1242), "{fault}");
