@@ -1,9 +1,14 @@
 //! The full comparison: differences by key and never by value, on any copy, without writing a thing.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use leeward_testkit::each_kind;
+use leeward_testkit::proxy::Link;
+use mysql_async::prelude::Queryable;
+use serde_json::Value;
 
-use crate::support::{PASSWORD, ROW_VALUE, Stage};
+use crate::support::{PASSWORD, ROW_VALUE, Stage, eventually};
 
 const TABLES: &str = "
     CREATE TABLE plain (id INT NOT NULL PRIMARY KEY, note VARCHAR(60) NOT NULL);
@@ -155,4 +160,143 @@ each_kind! {
         }
         Ok(())
     }
+
+    /// Many ranges, each with a few rows that differ: at the table's ends, at the ranges' borders, in a key of two parts.
+    /// Exactly these are named.
+    async fn in_large_tables_exactly_the_rows_that_differ_are_named(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "verify_large").await?;
+        stage
+            .on_source(&format!(
+                "CREATE TABLE many (id BIGINT UNSIGNED NOT NULL PRIMARY KEY, note VARCHAR(60) NOT NULL);
+                 INSERT INTO many SELECT 3 * i, '{ROW_VALUE}' FROM ({}) n;
+                 CREATE TABLE worded (word VARCHAR(20) NOT NULL, n INT NOT NULL, x INT NOT NULL, PRIMARY KEY (word, n));
+                 INSERT INTO worded SELECT CONCAT('Word ', i % 700), i, i FROM ({}) n;
+                 CREATE TABLE same LIKE worded; INSERT INTO same SELECT * FROM worded;
+                 ANALYZE TABLE many, worded, same;",
+                numbers(70_000),
+                numbers(45_000)
+            ))
+            .await?;
+        stage.seed().await?;
+        stage.run(&["verify"]).await?.exits(0);
+        stage
+            .on_target(&format!(
+                "DELETE FROM many WHERE id IN (3, 60000, 210000); INSERT INTO many VALUES (1, ''), (60001, ''), (900000, '');
+                 UPDATE many SET note = 'damaged {ROW_VALUE}' WHERE id IN (6, 59997, 60003, 209997);
+                 UPDATE worded SET x = -1 WHERE n % 5000 = 0; DELETE FROM worded WHERE n = 7;"
+            ))
+            .await?;
+        let found = stage.run(&["verify", "--output", "json"]).await?.exits(2).json()?;
+        let outcome = |name: &str| {
+            let tables = found["tables"].as_array().expect("tables are listed").iter();
+            let mut named = tables.filter(|table| table["name"].to_string().contains(name));
+            named.next().expect("the table is listed")["outcome"].clone()
+        };
+        let keys = |outcome: &Value, kind: &str| {
+            let keys = outcome[kind].as_array().expect("keys are listed").iter();
+            let mut keys: Vec<String> = keys.filter_map(|key| key.as_str().map(str::to_owned)).collect();
+            keys.sort();
+            keys
+        };
+        let many = outcome("many");
+        assert_eq!(keys(&many, "missing"), ["210000", "3", "60000"]);
+        assert_eq!(keys(&many, "changed"), ["209997", "59997", "6", "60003"]);
+        assert_eq!(keys(&many, "extra"), ["1", "60001", "900000"]);
+        let worded = outcome("worded");
+        assert_eq!(keys(&worded, "missing"), ["Word 7,7"]);
+        let mut changed: Vec<String> = (1..=9).map(|n| n * 5000).map(|n| format!("Word {},{n}", n % 700)).collect();
+        changed.sort();
+        assert_eq!(keys(&worded, "changed"), changed);
+        assert_eq!(keys(&worded, "extra"), [""; 0]);
+        assert_eq!(outcome("same")["outcome"], "equal");
+        Ok(())
+    }
+
+    /// Where nearly all rows are missing, both sides are counted: a list of keys would help nobody.
+    async fn a_target_that_lacks_most_rows_is_counted(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "verify_lacking").await?;
+        stage
+            .on_source(&format!(
+                "CREATE TABLE lacking (id INT NOT NULL PRIMARY KEY);
+                 INSERT INTO lacking SELECT i FROM ({}) n; ANALYZE TABLE lacking;",
+                numbers(50_000)
+            ))
+            .await?;
+        stage.seed().await?;
+        stage.on_target("DELETE FROM lacking WHERE id NOT IN (20, 30000);").await?;
+        let found = stage.run(&["verify", "--output", "json"]).await?.exits(2).json()?;
+        let outcome = &found["tables"][0]["outcome"];
+        assert_eq!(outcome["outcome"], "different_counts", "{found}");
+        assert_eq!((&outcome["source_rows"], &outcome["target_rows"]), (&Value::from(50_000), &Value::from(2)));
+        Ok(())
+    }
+
+    /// The far side is waited for a handful of times, however many tables and ranges there are.
+    async fn a_comparison_waits_for_the_source_a_few_times_only(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "verify_trips").await?;
+        let small: Vec<String> = (0..60).map(|n| format!("CREATE TABLE small_{n} (id INT NOT NULL PRIMARY KEY);")).collect();
+        stage
+            .on_source(&format!(
+                "{} INSERT INTO small_7 VALUES (1); CREATE TABLE large (id INT NOT NULL PRIMARY KEY);
+                 INSERT INTO large SELECT i FROM ({}) n; ANALYZE TABLE large;",
+                small.concat(),
+                numbers(100_000)
+            ))
+            .await?;
+        stage.seed().await?;
+        let link = stage.source_through(Link::with_round_trip(Duration::ZERO)).await?;
+        stage.run(&["verify"]).await?.exits(0);
+        // Two log-ins of up to five each, the view, and queries for the 66 ranges.
+        let round_trips = link.counters().round_trips;
+        assert!(round_trips <= 16, "{round_trips} round trips");
+        Ok(())
+    }
+
+    /// A table that stays locked is not known to be equal; the others are compared all the same. A stop is obeyed while
+    /// the lock is waited for.
+    async fn a_locked_table_holds_up_no_other_and_no_stop(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "verify_locked").await?;
+        stage
+            .on_source(
+                "CREATE TABLE locked (id INT NOT NULL PRIMARY KEY); CREATE TABLE open (id INT NOT NULL PRIMARY KEY);
+                 INSERT INTO locked VALUES (1); INSERT INTO open VALUES (1);",
+            )
+            .await?;
+        stage.seed().await?;
+        let mut conn = stage.source_conn().await?;
+        conn.query_drop("LOCK TABLES locked WRITE").await?;
+        // A view's lock wait follows from the read time-out: 5 s.
+        let hurried = ["verify", "--source-read-timeout", "1s"];
+        stage.run(&hurried).await?.exits(2).says(&["verify_locked.locked", "locked for longer", "run `leeward verify`"]);
+        let found = stage.run(&[&hurried[..], &["--output", "json"]].concat()).await?.exits(2).json()?;
+        let outcomes: Vec<&Value> = (0..2).map(|at| &found["tables"][at]["outcome"]["outcome"]).collect();
+        assert_eq!(outcomes, ["failed", "equal"], "{found}");
+        let waiting = stage.leeward(&["verify"]).start()?;
+        let mut looker = stage.source_conn().await?;
+        eventually("the comparison waits for the lock", async || {
+            let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST
+                         WHERE STATE LIKE '%metadata lock%' AND INFO LIKE '%verify_locked%'";
+            let waits: Option<u64> = looker.query_first(waits).await?;
+            Ok((waits > Some(0)).then_some(()))
+        })
+        .await?;
+        let asked = Instant::now();
+        let ran = waiting.stop().await?;
+        // The lock is waited for 20 s.
+        assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?} to stop", asked.elapsed());
+        assert!(ran.stderr.contains("stopped"), "{}", ran.stderr);
+        conn.query_drop("UNLOCK TABLES").await?;
+        conn.disconnect().await?;
+        looker.disconnect().await?;
+        stage.run(&["verify"]).await?.exits(0);
+        Ok(())
+    }
+}
+
+/// Returns a query for the numbers from 1 in column `i`, however deep the server lets a query recur.
+fn numbers(count: u32) -> String {
+    let digit = "(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL \
+                 SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
+    let number = "1 + a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d";
+    format!("SELECT {number} i FROM {digit} a, {digit} b, {digit} c, {digit} e, {digit} f WHERE {number} <= {count}")
 }

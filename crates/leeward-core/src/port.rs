@@ -178,6 +178,15 @@ pub trait Cut: Send {
     /// Lists the row hashes of one range of a table with a key.
     async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault>;
 
+    /// Lists the row hashes of several ranges of one table with a key, all in one round trip where the servers are real.
+    async fn row_hashes_in(&mut self, ranges: &[Range<'_>]) -> Result<Vec<RowHash>, Fault> {
+        let mut found = Vec::new();
+        for range in ranges {
+            found.extend(self.row_hashes(range).await?);
+        }
+        Ok(found)
+    }
+
     /// Lists the row hashes of the rows with these keys; keys that the view does not hold are left out.
     async fn row_hashes_of(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<Vec<RowHash>, Fault>;
 
@@ -555,7 +564,8 @@ pub trait Servers: Send + Sync {
     /// Connects to load chunks into the target.
     async fn loader(&self) -> Result<Box<dyn ChunkLoader>, Fault>;
 
-    /// Connects to one side for reading in a single view, without any right to write.
+    /// Connects to one side for reading in a single view, without any right to write. It does not look at threads:
+    /// [`Source::observe`] returns nothing.
     async fn view(&self, side: crate::name::Side) -> Result<Box<dyn Source>, Fault>;
 }
 

@@ -5,28 +5,25 @@
 //! at again in later views of both sides: only what stays the same and different is a difference; what keeps moving is
 //! reported as unverified, never as equal (T25).
 
+mod narrow;
+mod pass;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
-use leeward_core::digest::{Difference, Digest, RowHash};
-use leeward_core::fault::{Decision, Fault};
+use leeward_core::digest::{Difference, RowHash};
+use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Border, Cut, CutPart, CutRequest, Range, Servers, Source, TakePart};
-use leeward_core::row::{KeyCells, KeyRange};
+use leeward_core::port::{Cut, CutPart, CutRequest, Servers, Source, TakePart};
+use leeward_core::row::KeyCells;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::{Progress, Tell};
-
-/// Rows of one compared range: large enough that a range costs more than its share of a round trip, small enough that
-/// the row hashes of a differing one stay below a few MiB.
-const RANGE_ROWS: u64 = 20_000;
-
-/// Ranges digested by one query a side.
-const RANGES_AT_ONCE: usize = 8;
+use pass::{Differs, Failed, Seen};
 
 /// Differing rows of one table that are looked at again and named; past it the count alone is told.
 const KEYS_MAX: usize = 10_000;
@@ -111,75 +108,105 @@ struct Views<'a> {
     target: Box<dyn Cut + 'a>,
 }
 
-/// What one pass found of one table.
-enum Found {
-    Equal,
-    Keys(Difference),
-    Counts(u64, u64),
-}
-
-/// Compares tables.
+/// Compares tables. A stop is obeyed at once: nothing is written, so nothing has to be brought to an end.
 pub async fn run(
     servers: &dyn Servers,
     tables: &[&PlannedTable],
     tell: &dyn Tell,
     stop: &CancellationToken,
 ) -> Result<VerifyReport, Fault> {
-    let (mut source, mut target) = tokio::try_join!(servers.view(Side::Source), servers.view(Side::Target))?;
-    let (mut verdicts, mut doubtful) = (Vec::new(), Vec::new());
-    let source_at;
-    {
-        let (mut views, at) = open(source.as_mut(), target.as_mut()).await?;
-        source_at = at;
-        for (index, table) in tables.iter().enumerate() {
-            if stop.is_cancelled() {
-                return Err(Fault::new(leeward_core::fault::FaultKind::Stopped, "compare tables"));
-            }
-            let (rows, outcome) = match compare_table(&mut views, table, tell).await {
-                Ok((rows, Found::Equal)) => (rows, Outcome::Equal),
-                Ok((rows, Found::Counts(source_rows, target_rows))) => {
-                    (rows, Outcome::DifferentCounts { source_rows, target_rows })
-                }
-                Ok((rows, Found::Keys(found))) => {
-                    let outcome = Outcome::Different(keys(&found));
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Fault::new(FaultKind::Stopped, "compare tables")),
+        report = compare(servers, tables, tell) => report,
+    }
+}
+
+/// The walker cuts ranges over a connection of its own while the source is still being connected.
+async fn compare(servers: &dyn Servers, tables: &[&PlannedTable], tell: &dyn Tell) -> Result<VerifyReport, Fault> {
+    let failed = Failed::none_of(tables.len());
+    let (trail, ranges) = pass::channels();
+    let walking = async {
+        let mut walker = servers.view(Side::Target).await?;
+        let (mut view, _) = open_one(walker.as_mut(), Side::Target).await?;
+        pass::walk(view.as_mut(), tables, trail, &failed).await
+    };
+    let comparing = async {
+        let (mut source, mut target) = tokio::try_join!(servers.view(Side::Source), servers.view(Side::Target))?;
+        let (mut views, source_at) = open(source.as_mut(), target.as_mut()).await?;
+        let seen = pass::compare(&mut views, tables, ranges, (&failed, tell)).await?;
+        let (mut verdicts, mut doubtful) = (Vec::new(), Vec::new());
+        for (index, (table, seen)) in tables.iter().zip(seen).enumerate() {
+            let rows = if seen.fault.is_none() { seen.source_rows } else { 0 };
+            let outcome = match judge(&mut views, seen).await? {
+                (outcome, None) => outcome,
+                (outcome, Some(found)) => {
                     doubtful.push((index, found));
-                    (rows, outcome)
+                    outcome
                 }
-                Err(fault) => (0, failed(fault.of(table.name()))?),
             };
             verdicts.push(TableVerdict { name: table.name().clone(), rows, outcome });
         }
-        let (source, target) = tokio::join!(views.source.close(), views.target.close());
-        source.and(target)?;
+        if doubtful.is_empty() {
+            return Ok(VerifyReport { source_at, tables: verdicts });
+        }
+        close(views).await?;
+        for (index, found) in doubtful {
+            let note = format!("looking again at {} differing rows of {}", found.rows(), tables[index].name());
+            tell.tell(Progress::Note(note));
+            verdicts[index].outcome = look_again((source.as_mut(), target.as_mut()), tables[index], found).await?;
+        }
+        Ok(VerifyReport { source_at, tables: verdicts })
+    };
+    tokio::try_join!(walking, comparing).map(|((), report)| report)
+}
+
+/// Says what was seen of one table; rows that differ by key are to be looked at again.
+async fn judge(views: &mut Views<'_>, seen: Seen<'_>) -> Result<(Outcome, Option<Difference>), Fault> {
+    if let Some(fault) = seen.fault {
+        return Ok((failed(fault)?, None));
     }
-    for (index, found) in doubtful {
-        tell.tell(Progress::Note(format!(
-            "looking again at {} differing rows of {}",
-            found.rows(),
-            tables[index].name()
-        )));
-        verdicts[index].outcome = look_again((source.as_mut(), target.as_mut()), tables[index], found).await?;
+    let counted = Outcome::DifferentCounts { source_rows: seen.source_rows, target_rows: seen.target_rows };
+    match seen.differs {
+        Differs::Nowhere => Ok((Outcome::Equal, None)),
+        Differs::Uncounted => Ok((counted, None)),
+        Differs::In(ranges) => match narrow::to_rows(views, &ranges).await {
+            // Digests that differ over rows that do not would be a defect of ours, and are never equality.
+            Ok(Some(found)) if !found.is_empty() => Ok((Outcome::Different(keys(&found)), Some(found))),
+            Ok(_) => Ok((counted, None)),
+            Err(fault) => Ok((failed(fault)?, None)),
+        },
     }
-    Ok(VerifyReport { source_at, tables: verdicts })
 }
 
 /// A fault of one table is its verdict; any other ends the verification.
 fn failed(fault: Fault) -> Result<Outcome, Fault> {
     match fault.decision() {
         Decision::Quarantine { remedy } => Ok(Outcome::Failed { reason: fault.to_string(), remedy }),
+        _ if fault.kind == FaultKind::Conflict && fault.table.is_some() => {
+            let remedy =
+                "the table was locked for longer than a comparison waits; run `leeward verify` again".to_owned();
+            Ok(Outcome::Failed { reason: fault.to_string(), remedy })
+        }
         _ => Err(fault),
     }
 }
 
 async fn open<'a>(source: &'a mut dyn Source, target: &'a mut dyn Source) -> Result<(Views<'a>, NaiveDateTime), Fault> {
-    let (mut there, mut here) = (Clock::default(), Clock::default());
-    let request = CutRequest::default();
-    let (source, target) = tokio::join!(source.cut(&request, &mut there), target.cut(&request, &mut here));
-    let views = Views {
-        source: source.map_err(|fault| fault.on(Side::Source))?,
-        target: target.map_err(|fault| fault.on(Side::Target))?,
-    };
-    Ok((views, there.at))
+    let (source, target) = tokio::join!(open_one(source, Side::Source), open_one(target, Side::Target));
+    let ((source, at), (target, _)) = (source?, target?);
+    Ok((Views { source, target }, at))
+}
+
+async fn open_one(source: &mut dyn Source, side: Side) -> Result<(Box<dyn Cut + '_>, NaiveDateTime), Fault> {
+    let mut clock = Clock::default();
+    let cut = source.cut(&CutRequest::default(), &mut clock).await.map_err(|fault| fault.on(side))?;
+    Ok((cut, clock.at))
+}
+
+async fn close(views: Views<'_>) -> Result<(), Fault> {
+    let (source, target) = tokio::join!(views.source.close(), views.target.close());
+    source.and(target)
 }
 
 /// Keeps the time at which a view was opened.
@@ -198,105 +225,8 @@ impl TakePart for Clock {
     }
 }
 
-async fn compare_table(views: &mut Views<'_>, table: &PlannedTable, tell: &dyn Tell) -> Result<(u64, Found), Fault> {
-    let name = table.name().clone();
-    tell.tell(Progress::TableStarted {
-        name: name.clone(),
-        rows_estimate: table.rows_estimate,
-        bytes_estimate: table.data_bytes,
-        rows_done: 0,
-        bytes_done: 0,
-    });
-    let (mut rows, mut found, mut after) = (0, Difference::default(), None);
-    let mut counts = (0, 0);
-    // Each turn moves past at least one row of the target or reaches the end.
-    loop {
-        let ranges = next_ranges(views.target.as_mut(), table, after).await?;
-        let (source, target) = tokio::join!(views.source.digests(&ranges), views.target.digests(&ranges));
-        let source = source.map_err(|fault| fault.on(Side::Source))?;
-        let target = target.map_err(|fault| fault.on(Side::Target))?;
-        for (range, digests) in ranges.iter().zip(source.into_iter().zip(target)) {
-            let source = digests.0.map_err(|fault| fault.on(Side::Source))?;
-            let target = digests.1.map_err(|fault| fault.on(Side::Target))?;
-            rows += source.rows;
-            counts = (counts.0 + source.rows, counts.1 + target.rows);
-            if source != target && found.rows() < KEYS_MAX && table.has_key() {
-                add_differences(views, range, (&source, &target), &mut found).await?;
-            } else if source != target {
-                found.changed.push(KeyCells(Vec::new()));
-            }
-            tell.tell(Progress::Rows { name: name.clone(), rows: source.rows, bytes: source.rows * table.row_bytes() });
-        }
-        after = ranges.last().and_then(|range| range.keys.upto.clone());
-        if after.is_none() {
-            break;
-        }
-    }
-    tell.tell(Progress::TableDone { name });
-    let counted = !table.has_key() || found.rows() >= KEYS_MAX;
-    Ok(match found.is_empty() {
-        true => (rows, Found::Equal),
-        false if counted => (rows, Found::Counts(counts.0, counts.1)),
-        false => (rows, Found::Keys(found)),
-    })
-}
-
-/// Cuts the next ranges by the target's borders: it is near, while each border of the source would cost a round trip.
-/// Whatever the target lacks then makes ranges of the source larger, which costs time but hides nothing.
-async fn next_ranges<'a>(
-    target: &mut dyn Cut,
-    table: &'a PlannedTable,
-    mut after: Option<KeyCells>,
-) -> Result<Vec<Range<'a>>, Fault> {
-    let mut ranges = Vec::new();
-    while ranges.len() < RANGES_AT_ONCE {
-        let border = Border { table, after: after.clone(), rows: RANGE_ROWS };
-        let upto = if table.has_key() { target.border(&border).await? } else { None };
-        ranges.push(Range { table, keys: KeyRange { after, upto: upto.clone() } });
-        if upto.is_none() {
-            break;
-        }
-        after = upto;
-    }
-    Ok(ranges)
-}
-
-/// Narrows a differing range to its rows. A range that the source holds many more rows of is first cut by the source's
-/// own borders, so that no list is longer than a few ranges.
-async fn add_differences(
-    views: &mut Views<'_>,
-    range: &Range<'_>,
-    (source, _target): (&Digest, &Digest),
-    found: &mut Difference,
-) -> Result<(), Fault> {
-    let mut after = range.keys.after.clone();
-    let mut left = source.rows / RANGE_ROWS;
-    loop {
-        let border = Border { table: range.table, after: after.clone(), rows: RANGE_ROWS };
-        let upto = match left {
-            0 => None,
-            _ => views.source.border(&border).await?,
-        };
-        left = left.saturating_sub(1);
-        let upto = if left == 0 { range.keys.upto.clone() } else { upto.or_else(|| range.keys.upto.clone()) };
-        let last = upto == range.keys.upto;
-        let part = Range { table: range.table, keys: KeyRange { after, upto: upto.clone() } };
-        let (there, here) = tokio::join!(views.source.row_hashes(&part), views.target.row_hashes(&part));
-        let there = there.map_err(|fault| fault.on(Side::Source))?;
-        let here = here.map_err(|fault| fault.on(Side::Target))?;
-        let part = Difference::between(&there, &here);
-        found.missing.extend(part.missing);
-        found.changed.extend(part.changed);
-        found.extra.extend(part.extra);
-        if last || found.rows() >= KEYS_MAX {
-            return Ok(());
-        }
-        after = upto;
-    }
-}
-
 /// The row hashes of doubtful rows on both sides.
-type Seen = BTreeMap<KeyCells, (Option<u128>, Option<u128>)>;
+type Hashes = BTreeMap<KeyCells, (Option<u128>, Option<u128>)>;
 
 async fn look_again(
     (source, target): (&mut dyn Source, &mut dyn Source),
@@ -304,8 +234,8 @@ async fn look_again(
     found: Difference,
 ) -> Result<Outcome, Fault> {
     let mut keys: Vec<KeyCells> = found.missing.into_iter().chain(found.changed).chain(found.extra).collect();
-    let mut before: Seen = BTreeMap::new();
-    let mut settled: Seen = BTreeMap::new();
+    let mut before: Hashes = BTreeMap::new();
+    let mut settled: Hashes = BTreeMap::new();
     for look in 0..LOOKS {
         if look > 0 {
             tokio::time::sleep(LOOK_WAIT).await;
@@ -314,9 +244,8 @@ async fn look_again(
         let (there, here) =
             tokio::join!(views.source.row_hashes_of(table, &keys), views.target.row_hashes_of(table, &keys));
         let now = both(&keys, &there?, &here?);
-        let (source, target) = tokio::join!(views.source.close(), views.target.close());
-        source.and(target)?;
-        let differing: Seen = now.into_iter().filter(|(_, (there, here))| there != here).collect();
+        close(views).await?;
+        let differing: Hashes = now.into_iter().filter(|(_, (there, here))| there != here).collect();
         for (key, hashes) in &differing {
             if before.get(key) == Some(hashes) {
                 settled.insert(key.clone(), *hashes);
@@ -345,7 +274,7 @@ async fn look_again(
     Ok(Outcome::Different(named))
 }
 
-fn both(keys: &[KeyCells], source: &[RowHash], target: &[RowHash]) -> Seen {
+fn both(keys: &[KeyCells], source: &[RowHash], target: &[RowHash]) -> Hashes {
     let index = |rows: &[RowHash]| rows.iter().map(|row| (row.key.clone(), row.hash)).collect::<HashMap<_, _>>();
     let (source, target) = (index(source), index(target));
     keys.iter().map(|key| (key.clone(), (source.get(key).copied(), target.get(key).copied()))).collect()

@@ -33,10 +33,23 @@ const KEYS_PER_FETCH: usize = 500;
 /// to the next cycle; the others must not wait with it.
 const LOCKED_TABLE_WAIT_S: u32 = 1;
 
-/// The two source connections of a running lane. Made anew when one of them breaks.
+/// How much longer than others a view waits for an answer. A range is cut for a second's work, but where the other side
+/// lacks rows that were to be its border it may hold the whole table: 10 min are 200 million rows and more.
+const VIEW_PATIENCE: u32 = 10;
+
+/// Text of digests that one query holds at most: far below any `max_allowed_packet`, and hundreds of ranges of usual
+/// tables. A table of a thousand columns has digests of 60 KiB each.
+const DIGEST_BYTES_MAX: usize = 1 << 20;
+
+/// The source connections of a running lane, or the one of a mere view. Made anew when one of them breaks.
 pub struct MySqlSource {
-    watch: Session,
+    watch: Option<Watch>,
     cut: Session,
+}
+
+/// What looks at threads.
+struct Watch {
+    session: Session,
     processes: ProcessList,
 }
 
@@ -50,7 +63,15 @@ impl MySqlSource {
         let (one, other) = tokio::join!(watch.run(doing, &hurry), cut.run(doing, &hurry));
         one.and(other)?;
         let processes = ProcessList::probe(&mut watch).await?;
-        Ok(MySqlSource { watch, cut, processes })
+        Ok(MySqlSource { watch: Some(Watch { session: watch, processes }), cut })
+    }
+
+    /// Connects for a view alone, without a look at threads. It waits for a locked table as long as any session does, and
+    /// longer than others for an answer.
+    pub async fn connect_view(endpoint: &Endpoint) -> Result<MySqlSource, Fault> {
+        let mut patient = endpoint.clone();
+        patient.timeouts.read *= VIEW_PATIENCE;
+        Ok(MySqlSource { watch: None, cut: Session::open(&patient, "view").await? })
     }
 }
 
@@ -58,7 +79,7 @@ impl MySqlSource {
 impl Source for MySqlSource {
     async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault> {
         let ours = self.cut.thread_id();
-        observe(&mut self.watch, (self.processes, ours), probes, look).await
+        observe(self.watch.as_mut(), ours, probes, look).await
     }
 
     async fn cut<'s>(
@@ -66,7 +87,7 @@ impl Source for MySqlSource {
         request: &CutRequest<'_>,
         take: &mut dyn TakePart,
     ) -> Result<Box<dyn Cut + 's>, Fault> {
-        let mut cut = MySqlCut { session: &mut self.cut, watch: &mut self.watch, processes: self.processes };
+        let mut cut = MySqlCut { session: &mut self.cut, watch: self.watch.as_mut() };
         cut.open(request, take).await?;
         Ok(Box::new(cut))
     }
@@ -74,22 +95,22 @@ impl Source for MySqlSource {
 
 /// Looks at the threads of the source, less `ours`, which holds the cut.
 async fn observe(
-    watch: &mut Session,
-    (processes, ours): (ProcessList, u64),
+    watch: Option<&mut Watch>,
+    ours: u64,
     probes: &[&PlannedTable],
     look: Look,
 ) -> Result<Option<Observation>, Fault> {
-    match look {
-        Look::Threads => fence::observe(watch, processes, &[ours], probes).await,
-        Look::ClockOnly => fence::observe_clock(watch, probes).await,
+    match (watch, look) {
+        (None, _) => Ok(None),
+        (Some(watch), Look::Threads) => fence::observe(&mut watch.session, watch.processes, &[ours], probes).await,
+        (Some(watch), Look::ClockOnly) => fence::observe_clock(&mut watch.session, probes).await,
     }
 }
 
 /// One open read view.
 pub struct MySqlCut<'s> {
     session: &'s mut Session,
-    watch: &'s mut Session,
-    processes: ProcessList,
+    watch: Option<&'s mut Watch>,
 }
 
 /// One statement of a cut's query and what its answer is for.
@@ -328,7 +349,7 @@ impl Cut for MySqlCut<'_> {
 
     async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault> {
         let ours = self.session.thread_id();
-        observe(self.watch, (self.processes, ours), probes, look).await
+        observe(self.watch.as_deref_mut(), ours, probes, look).await
     }
 
     async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
@@ -349,6 +370,14 @@ impl Cut for MySqlCut<'_> {
 
     async fn keys(&mut self, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault> {
         keys(self.session, range, buckets).await
+    }
+
+    async fn row_hashes_in(&mut self, ranges: &[Range<'_>]) -> Result<Vec<RowHash>, Fault> {
+        let Some(first) = ranges.first() else { return Ok(Vec::new()) };
+        let query = ranges.iter().map(digest::row_hash_query).collect::<Vec<_>>().join(&b";"[..]);
+        let sets = self.session.sets("hash rows of ranges", &query).await;
+        let sets = sets.map_err(|fault| fault.of(first.table.name()))?;
+        sets.iter().flatten().map(|row| digest::read_row_hash(row, first)).collect()
     }
 
     async fn row_hashes_of(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<Vec<RowHash>, Fault> {
@@ -400,7 +429,8 @@ impl Cut for MySqlCut<'_> {
     }
 }
 
-/// Digests ranges on a connection, in its present transaction, all in one round trip unless one fails.
+/// Digests ranges on a connection, in its present transaction, all in one round trip unless one fails or their text is
+/// too long.
 pub async fn digests(session: &mut Session, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
     one_row_each(session, ("digest ranges", digest::query, digest::read), ranges).await
 }
@@ -422,9 +452,19 @@ async fn one_row_each<T>(
     let mut found = Vec::with_capacity(ranges.len());
     // Each turn settles at least one range.
     while found.len() < ranges.len() {
-        let asked = &ranges[found.len()..];
-        let query = asked.iter().map(query).collect::<Vec<_>>().join(&b";"[..]);
-        let mut rows = session.stream(doing, query).await?;
+        let mut asked = &ranges[found.len()..];
+        let mut text = Vec::new();
+        for (at, range) in asked.iter().enumerate() {
+            if text.len() > DIGEST_BYTES_MAX {
+                asked = &asked[..at];
+                break;
+            }
+            if at > 0 {
+                text.push(b';');
+            }
+            text.extend_from_slice(&query(range));
+        }
+        let mut rows = session.stream(doing, &text).await?;
         let mut failed = false;
         for range in asked {
             let mut one = None;

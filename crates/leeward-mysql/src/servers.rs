@@ -61,6 +61,6 @@ impl Servers for MySqlServers {
     }
 
     async fn view(&self, side: Side) -> Result<Box<dyn Source>, Fault> {
-        Ok(Box::new(MySqlSource::connect(self.endpoint(side)).await?))
+        Ok(Box::new(MySqlSource::connect_view(self.endpoint(side)).await?))
     }
 }

@@ -23,7 +23,6 @@ use crate::{Answer, Failure, report, shutdown, wire};
 pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
     let globs = globs(&args.tables)?;
-    planning::refuse_same_server(desk).await?;
     let servers = wire::servers(&desk.settings).await?;
     let plan = plan(desk, args).await?;
     let chosen: Vec<&PlannedTable> =
@@ -36,6 +35,7 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let bytes = chosen.iter().map(|table| table.data_bytes).sum();
     let show = Show::start(&desk.screen, Work::Compare, bytes);
     if args.repair {
+        planning::refuse_same_server(desk).await?;
         let names: Vec<TableName> = chosen.iter().map(|table| table.name().clone()).collect();
         let claim = wire::claim(&desk.settings);
         let repaired = repair::run(&servers, (&plan.settings.lane, &names), &claim, show.as_ref(), &stop).await;
@@ -45,7 +45,9 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
         let untouched = |table: &repair::RepairedTable| table.rows_repaired == 0 && table.still_waiting.is_none();
         return Ok(if repaired.tables.iter().all(untouched) { Answer::Yes } else { Answer::No });
     }
-    let found = verify::run(servers.as_ref(), &chosen, show.as_ref(), &stop).await;
+    // Who the servers are is asked meanwhile: until it is known nothing is shown, and nothing is written anyway.
+    let comparing = async { Ok(verify::run(servers.as_ref(), &chosen, show.as_ref(), &stop).await?) };
+    let found = tokio::try_join!(planning::refuse_same_server(desk), comparing).map(|((), found)| found);
     show.finish();
     let found = found?;
     // What the policy leaves out was not meant to be compared; what Leeward cannot keep was.

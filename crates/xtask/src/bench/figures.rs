@@ -166,8 +166,7 @@ mod tests {
     #[test]
     fn a_missed_target_is_shown_as_missed() {
         let mut section = Section::new("lag", "cargo x bench lag", "2 cores");
-        let figure =
-            |values: &[f64], target| Figure::new("MariaDB 1", "lag", "s", values.to_vec()).within(target);
+        let figure = |values: &[f64], target| Figure::new("MariaDB 1", "lag", "s", values.to_vec()).within(target);
         section.add(figure(&[0.5, 0.25, 1.75], Target::Median(1.0)));
         section.add(figure(&[1.5], Target::Median(1.0)));
         section.add(figure(&[0.5, 0.25, 1.75], Target::EveryRun(1.0)));
