@@ -1,6 +1,7 @@
 //! `leeward verify`: the full comparison, and the repair that a person asks for.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{LeftOutReason, Plan, PlannedTable};
 use leeward_engine::repair::{self, RepairReport};
@@ -40,13 +41,13 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
         let claim = wire::claim(&desk.settings);
         let repaired = repair::run(&servers, (&plan.settings.lane, &names), &claim, show.as_ref(), &stop).await;
         show.finish();
-        let repaired = repaired?;
+        let repaired = repaired.map_err(unfinished)?;
         report::write(desk.talk, &repaired, || repaired_text(&repaired))?;
         let untouched = |table: &repair::RepairedTable| table.rows_repaired == 0 && table.still_waiting.is_none();
         return Ok(if repaired.tables.iter().all(untouched) { Answer::Yes } else { Answer::No });
     }
     // Who the servers are is asked meanwhile: until it is known nothing is shown, and nothing is written anyway.
-    let comparing = async { Ok(verify::run(servers.as_ref(), &chosen, show.as_ref(), &stop).await?) };
+    let comparing = async { verify::run(servers.as_ref(), &chosen, show.as_ref(), &stop).await.map_err(unfinished) };
     let found = tokio::try_join!(planning::refuse_same_server(desk), comparing).map(|((), found)| found);
     show.finish();
     let found = found?;
@@ -56,6 +57,16 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let outcome = VerifyOutcome::new(found, &plan.left_out);
     report::write(desk.talk, &outcome, || outcome.text(Paint::of_stdout(desk.talk)))?;
     Ok(if whole { Answer::Yes } else { Answer::No })
+}
+
+/// Stopped as asked is done as asked elsewhere; here it is no answer, and must not be taken for "equal".
+fn unfinished(fault: Fault) -> Failure {
+    match fault.kind {
+        FaultKind::Stopped => Failure::Machine(anyhow::anyhow!(
+            "stopped before the comparison was finished: the tables are not known to be equal"
+        )),
+        _ => Failure::Fault(fault),
+    }
 }
 
 /// Returns the plan to compare by: the file's, the one stored on the target, or one made now, so that a target that
