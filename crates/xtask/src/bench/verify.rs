@@ -22,6 +22,9 @@ const TABLES: u64 = 1;
 const BARE_RATIO_MAX: f64 = 1.15;
 const DELAY_RATIO_MAX: f64 = 1.3;
 
+/// Rows of one range, as `verify` cuts them.
+const RANGE_ROWS: u64 = 20_000;
+
 /// How every digest begins and ends.
 const DIGEST_BEGINS: &str = "SELECT COUNT(*),COUNT(h)";
 const DIGEST_ENDS: &str = " LIMIT 18446744073709551615) d";
@@ -30,6 +33,7 @@ const DIGEST_ENDS: &str = " LIMIT 18446744073709551615) d";
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Bare,
+    Ranged,
     Near,
     Far,
 }
@@ -38,6 +42,7 @@ enum Way {
 #[derive(Default)]
 struct Taken {
     bare: Vec<f64>,
+    ranged: Vec<f64>,
     near: Vec<f64>,
     far: Vec<f64>,
     peaks: Vec<f64>,
@@ -50,16 +55,18 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
     fill_sbtest(&rig, TABLES, rows).await?;
     rig.leeward.run(&["seed"]).await?;
     let bare = bare_query(&rig).await?;
+    let ranged = in_ranges(&bare, rows);
     let near = rig.leeward.clone();
     let link = rig.slow_link().await?;
     let mut taken = Taken::default();
     for run in 0..runs as usize {
-        let mut ways = [Way::Bare, Way::Near, Way::Far];
+        let mut ways = [Way::Bare, Way::Near, Way::Ranged, Way::Far];
         let first = run % ways.len();
         ways.rotate_left(first);
         for way in ways {
             match way {
                 Way::Bare => taken.bare.push(digest_both(&rig, &bare, rows).await?),
+                Way::Ranged => taken.ranged.push(digest_both(&rig, &ranged, rows).await?),
                 Way::Near => {
                     let verify = peak::run(near.command(&["verify"])).await?;
                     taken.near.push(verify.wall_s);
@@ -77,8 +84,9 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
     section.note(&format!(
         "{TABLES} table of {rows} rows: id, k, c CHAR(120), pad CHAR(60), an index on k; both sides equal. The bare query \
          is the digest that `leeward verify` sends, taken from the source's general log, over the whole table in one \
-         statement, on both servers at once. `leeward verify` is the whole command, from its start to its end. The \
-         order of the three changes from run to run; far is {} ms round-trip time.",
+         statement, on both servers at once; servers do it faster in ranges, so that is shown as well, with borders \
+         that need not be looked for. `leeward verify` is the whole command, from its start to its end. The order of \
+         the four changes from run to run; far is {} ms round-trip time.",
         ROUND_TRIP.as_millis()
     ));
     Ok(())
@@ -87,12 +95,15 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
 impl Taken {
     fn report(self, server: &str, section: &mut Section) {
         let ratio = |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(one, other)| one / other).collect();
-        let (to_bare, to_near) = (ratio(&self.near, &self.bare), ratio(&self.far, &self.near));
+        let (to_bare, to_ranged) = (ratio(&self.near, &self.bare), ratio(&self.near, &self.ranged));
+        let to_near = ratio(&self.far, &self.near);
         let figure = |what, unit, values| Figure::new(server, what, unit, values);
         section.add(figure("bare digest query, both servers at once", "s", self.bare));
+        section.add(figure("the same in ranges of 20000 rows", "s", self.ranged));
         section.add(figure("leeward verify", "s", self.near));
         let to_bare = figure("leeward verify / bare digest query, run by run", "times", to_bare);
         section.add(to_bare.within(Target::Median(BARE_RATIO_MAX)));
+        section.add(figure("leeward verify / the same in ranges, run by run", "times", to_ranged));
         section.add(figure("leeward verify, far", "s", self.far));
         let to_near = figure("leeward verify, far / near, run by run", "times", to_near);
         section.add(to_near.within(Target::Median(DELAY_RATIO_MAX)));
@@ -125,24 +136,39 @@ fn whole_table(statement: &str) -> Option<String> {
     Some(format!("{whole}{DIGEST_ENDS}"))
 }
 
+/// Returns the digest of ranges of [`RANGE_ROWS`] ids each, which are numbered without gaps.
+fn in_ranges(bare: &str, rows: u64) -> String {
+    let range = |after: u64| {
+        let range = format!(" FORCE INDEX (`PRIMARY`) WHERE `id`>{after} AND `id`<={}", after + RANGE_ROWS);
+        bare.replace(DIGEST_ENDS, &format!("{range}{DIGEST_ENDS}"))
+    };
+    (0..rows).step_by(RANGE_ROWS as usize).map(range).collect::<Vec<_>>().join(";")
+}
+
 /// Asks both servers at once and returns the seconds until both have answered.
 async fn digest_both(rig: &Rig, query: &str, rows: u64) -> Result<f64> {
     let began = Instant::now();
-    let (source, target) = tokio::try_join!(digest(&rig.pair.source, query), digest(&rig.pair.target, query))?;
+    let (source, target) = tokio::try_join!(digests(&rig.pair.source, query), digests(&rig.pair.target, query))?;
     let wall_s = began.elapsed().as_secs_f64();
     ensure!(source == target, "the bare query finds a difference");
-    ensure!(source.first() == Some(&rows.to_string()), "the bare query saw another table");
+    let counted: u64 = source.iter().filter_map(|digest| digest.first()?.parse::<u64>().ok()).sum();
+    ensure!(counted == rows, "the bare query saw {counted} rows of {rows}");
     Ok(wall_s)
 }
 
-async fn digest(server: &Server, query: &str) -> Result<Vec<String>> {
+async fn digests(server: &Server, query: &str) -> Result<Vec<Vec<String>>> {
     let mut conn = server.connect().await?;
     // As Leeward's own sessions: what is hashed is bytes.
     conn.query_drop("SET NAMES binary, time_zone='+00:00'").await.context("set the session up")?;
-    let row: Option<Row> = conn.query_first(query).await.context("digest a table")?;
+    let mut answer = conn.query_iter(query).await.context("digest a table")?;
+    let mut digests = Vec::new();
+    while !answer.is_empty() {
+        for row in answer.collect::<Row>().await.context("digest a table")? {
+            digests.push((0..row.len()).filter_map(|at| row.get::<String, usize>(at)).collect());
+        }
+    }
     conn.disconnect().await.context("close a connection")?;
-    let row = row.context("a digest has a row")?;
-    Ok((0..row.len()).filter_map(|at| row.get::<String, usize>(at)).collect())
+    Ok(digests)
 }
 
 #[cfg(test)]
@@ -156,5 +182,12 @@ mod tests {
         assert_eq!(whole_table(&format!("SELECT 1;{ranged};{ranged}")), Some(whole.clone()));
         assert_eq!(whole_table(&whole), Some(whole));
         assert_eq!(whole_table("SELECT 1"), None);
+    }
+
+    #[test]
+    fn ranges_cover_the_table() {
+        let ranged = in_ranges(&format!("{DIGEST_BEGINS} FROM (SELECT id h FROM t{DIGEST_ENDS}"), 2 * RANGE_ROWS + 1);
+        assert_eq!(ranged.matches(DIGEST_BEGINS).count(), 3);
+        assert!(ranged.contains("`id`>40000 AND `id`<=60000"), "{ranged}");
     }
 }
