@@ -17,15 +17,14 @@ use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Apply, Buckets, Event, Lease, Range, Target};
 use leeward_core::row::{KeyCells, RowBatch};
-use leeward_core::table::{Column, Key};
 use mysql_async::{Row, Value};
 
 use crate::control;
 use crate::cut;
-use crate::digest::{bytes, text};
+use crate::digest::text;
 use crate::endpoint::Endpoint;
 use crate::fence::time;
-use crate::session::Session;
+use crate::session::{Outcome, Session};
 use crate::sql;
 
 /// Bytes of one INSERT: past about 1 MiB larger statements gain nothing (measured, `crates.md` §1), and it stays below
@@ -38,10 +37,6 @@ const STATEMENT_ROWS: usize = 500;
 /// A row whose text statement would be larger than this is sent as a prepared statement, whose long values the driver
 /// sends in parts. 4 MiB is the smallest `max_allowed_packet` that doctor accepts.
 const TEXT_ROW_BYTES: usize = 1_900_000;
-
-/// How often an INSERT is tried again after rows in the way were taken out: once for each unique index would do, since
-/// each try takes out all rows that are in the way at that moment.
-const CONFLICT_TRIES: usize = 3;
 
 /// The target connection of a running lane.
 pub struct MySqlTarget {
@@ -230,7 +225,8 @@ async fn insert_or_displace(
     some: Slice<'_>,
     owed: &mut Vec<KeyCells>,
 ) -> Result<(), Fault> {
-    for _ in 0..CONFLICT_TRIES {
+    // Each look finds the first index in which a row is in the way of another, so there are as many as unique indexes.
+    for _ in table.table.keys.iter().filter(|key| key.unique) {
         match insert(session, table, some).await {
             Err(fault) if fault.kind == FaultKind::UniqueConflict => {
                 let in_the_way = rows_in_the_way(session, table, some).await?;
@@ -243,18 +239,35 @@ async fn insert_or_displace(
             done => return done,
         }
     }
-    Err(Fault::new(FaultKind::UniqueConflict, "insert rows").on(Side::Target).of(table.name()))
+    insert(session, table, some).await
 }
 
-async fn insert(session: &mut Session, table: &PlannedTable, (rows, from, upto): Slice<'_>) -> Result<(), Fault> {
+async fn insert(session: &mut Session, table: &PlannedTable, some: Slice<'_>) -> Result<(), Fault> {
+    let (_, from, upto) = some;
+    let error_values = count_error_values(table, some);
+    let outcome = send(session, table, some, "").await?;
+    // In strict mode nothing is changed without an error; outside of it each error value is worth one warning.
+    let as_sent = error_values == 0 || usize::from(outcome.warnings) == error_values;
+    if outcome.affected == (upto - from) as u64 && as_sent {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::RowsRefused, "insert rows").on(Side::Target).of(table.name()))
+}
+
+/// Sends an INSERT of rows, with what follows the values.
+async fn send(session: &mut Session, table: &PlannedTable, some: Slice<'_>, tail: &str) -> Result<Outcome, Fault> {
+    let (rows, from, upto) = some;
     let columns = table.table.written_columns();
     let names = columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(",");
-    let error_values = count_error_values(&columns, (rows, from, upto));
     let flavor = session.flavor();
-    let insert = if error_values > 0 { sql::lenient_insert(flavor) } else { "INSERT INTO" };
+    let insert = if count_error_values(table, some) > 0 { sql::lenient_insert(flavor) } else { "INSERT INTO" };
     let head = format!("{insert} {} ({names}) VALUES ", sql::table(table.name()));
     if upto - from == 1 && row_bytes(rows, from) > TEXT_ROW_BYTES {
-        return insert_long(session, (&head, &columns), (rows, from)).await;
+        // In parts, for a row near `max_allowed_packet`.
+        let places = columns.iter().map(|column| sql::placeholder(column, flavor)).collect::<Vec<_>>().join(",");
+        let value = |at: usize| rows.cell(from, at).map_or(Value::NULL, |cell| Value::Bytes(cell.to_vec()));
+        let values = (0..columns.len()).map(value).collect();
+        return session.insert_long("insert a long row", &format!("{head}({places}){tail}"), values).await;
     }
     let mut query = head.into_bytes();
     for row in from..upto {
@@ -267,72 +280,45 @@ async fn insert(session: &mut Session, table: &PlannedTable, (rows, from, upto):
         }
         query.push(b')');
     }
-    let outcome = session.run("insert rows", &query).await?;
-    // In strict mode nothing is changed without an error; outside of it each error value is worth one warning.
-    let as_sent = error_values == 0 || usize::from(outcome.warnings) == error_values;
-    if outcome.affected == (upto - from) as u64 && as_sent {
-        return Ok(());
-    }
-    Err(Fault::new(FaultKind::RowsRefused, "insert rows").on(Side::Target).of(table.name()))
+    query.extend_from_slice(tail.as_bytes());
+    session.run("insert rows", &query).await
 }
 
 /// Counts the cells that only a server outside of strict mode takes.
-fn count_error_values(columns: &[&Column], (rows, from, upto): Slice<'_>) -> usize {
+fn count_error_values(table: &PlannedTable, (rows, from, upto): Slice<'_>) -> usize {
+    let columns = table.table.written_columns();
     let enums: Vec<usize> = (0..columns.len()).filter(|&at| sql::empty_is_error(columns[at])).collect();
     let empty = |row: usize| enums.iter().filter(|&&at| rows.cell(row, at) == Some(b"")).count();
     (from..upto).map(empty).sum()
 }
 
-/// Inserts one row whose values go in parts, for rows near `max_allowed_packet`.
-async fn insert_long(
-    session: &mut Session,
-    (head, columns): (&str, &[&Column]),
-    (rows, row): (&RowBatch, usize),
-) -> Result<(), Fault> {
-    let flavor = session.flavor();
-    let places = columns.iter().map(|column| sql::placeholder(column, flavor)).collect::<Vec<_>>().join(",");
-    let value = |at: usize| rows.cell(row, at).map_or(Value::NULL, |cell| Value::Bytes(cell.to_vec()));
-    let values = (0..columns.len()).map(value).collect();
-    session.insert_long("insert a long row", &format!("{head}({places})"), values).await.map(|_| ())
-}
-
-/// Finds the target's rows that hold a unique value of these rows. The rows' own keys are gone already, so whatever is
-/// found is another row: in the cut it has changed or is deleted, for there the unique index holds too.
+/// Finds the target's rows that are in the way of these. Their own keys are gone already, so whatever is found is another
+/// row: in the cut it has changed or is deleted, for there the unique indexes hold too.
+///
+/// The server is let insert them, and asked for the key of each row that it meets instead. It alone knows what a unique
+/// index takes for equal: prefixes, expressions, computed columns, hashes of long values. Nothing of it stays.
 async fn rows_in_the_way(session: &mut Session, table: &PlannedTable, some: Slice<'_>) -> Result<Vec<KeyCells>, Fault> {
-    let key = table.table.row_key().unwrap_or_default();
-    let list = key.iter().map(|column| sql::wire(column)).collect::<Vec<_>>().join(",");
+    const DOING: &str = "find rows in the way of a unique index";
+    let Some(tail) = sql::collect_keys(&table.table) else { return Ok(Vec::new()) };
+    session.run(DOING, format!("SAVEPOINT leeward_look;SET {}=''", sql::COLLECTED_KEYS)).await?;
+    match send(session, table, some, &tail).await {
+        Ok(_) => {}
+        // Some indexes cannot be asked so: MySQL's over the members of a JSON array (1032), MariaDB's WITHOUT OVERLAPS
+        // (1235). The conflict itself is then the fault.
+        Err(fault) if matches!(fault.kind, FaultKind::Server(_)) => {}
+        Err(fault) => return Err(fault),
+    }
+    let collected = format!("ROLLBACK TO SAVEPOINT leeward_look;SELECT {}", sql::COLLECTED_KEYS);
+    let row = session.row(DOING, collected).await?;
+    // Without an answer they would have been longer than a packet: 500 rows of the longest keys, in hex, are 3 MB.
+    let unreadable = || Fault::new(FaultKind::Unexpected, DOING).on(Side::Target);
+    let keys = row.as_ref().and_then(|row| text(row, 0)).ok_or_else(unreadable)?;
     let mut found = Vec::new();
-    for unique in
-        table.table.keys.iter().filter(|index| index.unique && Some(index.name.as_str()) != table.table.row_key_name())
-    {
-        let Some(positions) = value_positions(table, unique) else { continue };
-        let columns: Vec<&Column> = positions.iter().map(|&at| table.table.wire_columns()[at]).collect();
-        let (rows, from, upto) = some;
-        let whole = |row: &usize| positions.iter().all(|&at| rows.cell(*row, at).is_some());
-        let values: Vec<KeyCells> = (from..upto).filter(whole).map(|row| rows.key(row, &positions)).collect();
-        if values.is_empty() {
-            continue;
-        }
-        let mut query = format!("SELECT {list} FROM {} WHERE ", sql::table(table.name())).into_bytes();
-        sql::push_keys(&mut query, &columns, &values);
-        for row in session.rows("find rows in the way of a unique index", &query).await? {
-            let cells = (0..row.len()).map(|at| bytes(&row, at).unwrap_or_default().to_vec()).collect();
-            let cells = KeyCells(cells);
-            if !found.contains(&cells) {
-                found.push(cells);
-            }
+    for key in keys.split_terminator(';') {
+        let key = KeyCells::from_hex(key.split(',')).ok_or_else(unreadable)?;
+        if !found.contains(&key) {
+            found.push(key);
         }
     }
     Ok(found)
-}
-
-/// Returns where a unique index's columns stand in a row; nothing for prefix, functional and generated parts, whose
-/// conflicts cannot be looked up by value.
-fn value_positions(table: &PlannedTable, unique: &Key) -> Option<Vec<usize>> {
-    let wire = table.table.wire_columns();
-    let position = |part: &leeward_core::table::KeyPart| {
-        let name = part.column.as_deref().filter(|_| part.prefix_chars.is_none())?;
-        wire.iter().position(|column| column.name.eq_ignore_ascii_case(name))
-    };
-    unique.parts.iter().map(position).collect()
 }

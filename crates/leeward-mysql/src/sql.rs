@@ -361,6 +361,24 @@ pub fn lenient_insert(flavor: Flavor) -> &'static str {
     }
 }
 
+/// The variable in which [`collect_keys`] leaves what it has found.
+pub const COLLECTED_KEYS: &str = "@leeward_keys";
+
+/// Returns the end of an INSERT that changes no row that it meets, but collects its key: cells in hex with a comma
+/// between them and a semicolon after each key. Nothing for a table whose rows have no key.
+///
+/// A variable can only be set inside of an expression that some column takes as its value; one of the key takes its own.
+pub fn collect_keys(table: &Table) -> Option<String> {
+    let key = table.row_key()?;
+    let written = table.written_columns();
+    let taker = key.iter().find(|column| column.generated.is_none()).or(written.first())?;
+    let cells = key.iter().map(|column| format!("HEX(CONCAT({}))", wire(column))).collect::<Vec<_>>().join(",',',");
+    let name = ident(&taker.name);
+    Some(format!(
+        " ON DUPLICATE KEY UPDATE {name}=IF(({COLLECTED_KEYS}:=CONCAT({COLLECTED_KEYS},{cells},';')) IS NULL,{name},{name})"
+    ))
+}
+
 /// Returns the placeholder of a cell in a prepared INSERT.
 pub fn placeholder(column: &Column, flavor: Flavor) -> &'static str {
     if wants_text(column, flavor) { "CONVERT(? USING utf8mb4)" } else { "?" }

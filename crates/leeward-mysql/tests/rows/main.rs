@@ -4,6 +4,7 @@
 //! No engine runs here: what is read, compared and written is chosen by the tests.
 
 mod catalogue;
+mod conflicts;
 mod definitions;
 mod families;
 mod mutations;
