@@ -13,6 +13,7 @@ mod ddl;
 mod disk;
 mod end_to_end;
 mod faults;
+mod hazards;
 mod held;
 mod input;
 mod keys;

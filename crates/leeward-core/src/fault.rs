@@ -59,6 +59,8 @@ pub enum FaultKind {
     RowsRefused,
     /// A table without a key has outgrown the rows up to which it is compared whole.
     Outgrown(u64),
+    /// Triggers stand on a table of the target and would run for each row written; the text drops them (T28).
+    Triggers(String),
     /// A unique index of the target refused a row, and the conflict could not be resolved from the cut.
     UniqueConflict,
     /// Another process has taken the lane over, or the target was promoted.
@@ -162,6 +164,9 @@ impl Fault {
             FaultKind::Outgrown(_) => for_table(
                 "give the table a primary key and run `leeward plan` again, or raise keyless.rows in the policy",
             ),
+            FaultKind::Triggers(drops) => {
+                for_table(&format!("run on the {{side}}: {drops}; triggers belong there only after a failover"))
+            }
             FaultKind::UniqueConflict => for_table(
                 "a unique index of the target refuses rows that the source holds; compare its indexes on both sides",
             ),
@@ -220,6 +225,7 @@ impl fmt::Display for FaultKind {
             FaultKind::Outgrown(rows_max) => {
                 return write!(f, "the table has no key and has outgrown {rows_max} rows");
             }
+            FaultKind::Triggers(_) => "the table has triggers, which would run for each row",
             FaultKind::UniqueConflict => "a unique index refused a row",
             FaultKind::LeaseLost => "the lease is no longer ours",
             FaultKind::StalePlan(how) => return write!(f, "the stored plan is stale: {how}"),

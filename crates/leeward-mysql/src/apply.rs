@@ -6,6 +6,8 @@
 //! taken from it, and that row's key is handed back as owed a look in the same cut. The session's foreign_key_checks=0
 //! keeps deletes from cascading; inside one cut all foreign keys hold again at commit.
 
+pub mod triggers;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -13,7 +15,7 @@ use chrono::NaiveDateTime;
 use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{LaneRecord, TableRecord};
-use leeward_core::name::Side;
+use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Apply, Buckets, Event, Lease, Range, Target};
 use leeward_core::row::{KeyCells, RowBatch};
@@ -26,6 +28,7 @@ use crate::endpoint::Endpoint;
 use crate::fence::time;
 use crate::session::{Outcome, Session};
 use crate::sql;
+use triggers::TriggerLook;
 
 /// Bytes of one INSERT: past about 1 MiB larger statements gain nothing (measured, `crates.md` §1), and it stays below
 /// the smallest `max_allowed_packet` in use.
@@ -41,6 +44,7 @@ const TEXT_ROW_BYTES: usize = 1_900_000;
 /// The target connection of a running lane.
 pub struct MySqlTarget {
     session: Session,
+    triggers: TriggerLook,
 }
 
 impl MySqlTarget {
@@ -48,15 +52,17 @@ impl MySqlTarget {
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlTarget, Fault> {
         let mut session = Session::open(endpoint, "apply").await?;
         session.bound_silence().await?;
-        Ok(MySqlTarget { session })
+        Ok(MySqlTarget { session, triggers: TriggerLook::at(endpoint) })
     }
 }
 
 #[async_trait]
 impl Target for MySqlTarget {
     async fn begin(&mut self, lease: &Lease) -> Result<Box<dyn Apply + '_>, Fault> {
+        self.triggers.forget();
         let now = begin(&mut self.session, lease).await?;
-        Ok(Box::new(MySqlApply { session: &mut self.session, lease: lease.clone(), now }))
+        let (session, triggers) = (&mut self.session, &mut self.triggers);
+        Ok(Box::new(MySqlApply { session, triggers, lease: lease.clone(), now }))
     }
 }
 
@@ -64,15 +70,30 @@ impl Target for MySqlTarget {
 /// must not keep another from taking over. What counts is [`prove`]. Returns the target's clock.
 /// START TRANSACTION alone would commit what a cycle that failed has left open.
 pub async fn begin(session: &mut Session, lease: &Lease) -> Result<NaiveDateTime, Fault> {
+    open(session, lease, "").await.map(|(now, _)| now)
+}
+
+/// Opens a transaction in which one table alone is written, after its triggers were looked for: that look comes before
+/// the transaction has a read view, in which it would miss the newest.
+pub async fn begin_on(session: &mut Session, lease: &Lease, table: &TableName) -> Result<(), Fault> {
+    let first = format!("{};{};", triggers::lock(table), triggers::query(table));
+    let (_, sets) = open(session, lease, &first).await.map_err(|fault| fault.of(table))?;
+    triggers::none_of(sets.get(1).map_or(&[], Vec::as_slice), table)
+}
+
+/// Opens a transaction whose first statements are given. Returns the target's clock and all result sets.
+async fn open(session: &mut Session, lease: &Lease, first: &str) -> Result<(NaiveDateTime, Vec<Vec<Row>>), Fault> {
     const DOING: &str = "open the apply transaction";
     let lane = sql::literal(&lease.lane);
     let query = format!(
-        "ROLLBACK;START TRANSACTION;SELECT epoch,promoted,UTC_TIMESTAMP(6) FROM leeward.lease WHERE lane={lane}"
+        "ROLLBACK;START TRANSACTION;{first}SELECT epoch,promoted,UTC_TIMESTAMP(6) FROM leeward.lease WHERE lane={lane}"
     );
     let sets = session.sets(DOING, &query).await?;
-    let row = sets.iter().find_map(|rows| rows.first());
+    let row = sets.last().and_then(|rows| rows.first());
     check(session, row, lease, DOING).await?;
-    row.and_then(|row| time(row, 2)).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target))
+    let now =
+        row.and_then(|row| time(row, 2)).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target))?;
+    Ok((now, sets))
 }
 
 /// Proves as the last step before COMMIT, under a lock, that the lease is ours, and renews it. Another process that takes
@@ -103,8 +124,15 @@ async fn check(session: &mut Session, row: Option<&Row>, lease: &Lease, doing: &
 /// One open apply transaction.
 struct MySqlApply<'s> {
     session: &'s mut Session,
+    triggers: &'s mut TriggerLook,
     lease: Lease,
     now: NaiveDateTime,
+}
+
+impl MySqlApply<'_> {
+    async fn refuse_triggers(&mut self, table: &PlannedTable) -> Result<(), Fault> {
+        self.triggers.refuse(self.session, table.name()).await.map_err(|fault| fault.of(table.name()))
+    }
 }
 
 #[async_trait]
@@ -114,14 +142,17 @@ impl Apply for MySqlApply<'_> {
     }
 
     async fn write(&mut self, table: &PlannedTable, rows: &RowBatch) -> Result<Vec<KeyCells>, Fault> {
+        self.refuse_triggers(table).await?;
         write(self.session, table, rows).await.map_err(|fault| fault.of(table.name()))
     }
 
     async fn delete(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<u64, Fault> {
+        self.refuse_triggers(table).await?;
         delete(self.session, table, keys).await.map_err(|fault| fault.of(table.name()))
     }
 
     async fn clear(&mut self, table: &PlannedTable) -> Result<u64, Fault> {
+        self.refuse_triggers(table).await?;
         let delete = format!("DELETE FROM {}", sql::table(table.name()));
         let cleared = self.session.run("clear a table without a key", &delete).await;
         cleared.map(|outcome| outcome.affected).map_err(|fault| fault.of(table.name()))
@@ -132,6 +163,8 @@ impl Apply for MySqlApply<'_> {
     }
 
     async fn undo_to_savepoint(&mut self) -> Result<(), Fault> {
+        // The locks taken since are given back.
+        self.triggers.forget();
         self.session.run("undo one table", "ROLLBACK TO SAVEPOINT leeward_table").await.map(|_| ())
     }
 

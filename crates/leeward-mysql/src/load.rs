@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::apply;
+use crate::apply::triggers::Sight;
 use crate::control;
 use crate::cut::{self, BATCH_BYTES};
 use crate::digest::{self, text};
@@ -78,6 +79,7 @@ impl ChunkReader for MySqlReader {
 pub struct MySqlLoader {
     session: Session,
     local_infile: bool,
+    sight: Sight,
 }
 
 impl MySqlLoader {
@@ -87,7 +89,8 @@ impl MySqlLoader {
         session.bound_silence().await?;
         let row = session.row("ask for local_infile", "SELECT @@global.local_infile").await?;
         let local_infile = row.is_some_and(|row| matches!(text(&row, 0), Some("1" | "ON")));
-        Ok(MySqlLoader { session, local_infile })
+        let sight = Sight::of(&mut session).await?;
+        Ok(MySqlLoader { session, local_infile, sight })
     }
 }
 
@@ -100,7 +103,8 @@ impl ChunkLoader for MySqlLoader {
         mode: LoadMode,
         rows: RowFeed,
     ) -> Result<(u64, u64), Fault> {
-        apply::begin(&mut self.session, lease).await?;
+        self.sight.reaches(chunk.table.name())?;
+        apply::begin_on(&mut self.session, lease, chunk.table.name()).await?;
         let loaded = match mode {
             LoadMode::Bulk if self.local_infile => bulk(&mut self.session, chunk.table, rows).await,
             _ => careful(&mut self.session, chunk.table, rows).await,

@@ -49,7 +49,8 @@ const SET_ANY_DEFINER_SINCE: Version = Version(8, 2, 0);
 const SHOW_CREATE_ROUTINE_SINCE: Version = Version(11, 3, 0);
 
 impl Need {
-    pub(crate) fn required(privileges: &[&'static str], on: Scope, why: &'static str) -> Need {
+    /// Makes a need without which the work cannot be done.
+    pub fn required(privileges: &[&'static str], on: Scope, why: &'static str) -> Need {
         Need { privileges: privileges.to_vec(), on, importance: Importance::Required, why, instead: None }
     }
 
