@@ -18,8 +18,9 @@ use leeward_core::row::KeyCells;
 use crate::apply::{BorderOutcome, table_fault};
 use crate::clock;
 use crate::lane::{Lane, TableWork, seconds};
+use crate::mend;
 use crate::pace::ScrubPace;
-use crate::scrub::{self, Bench, Compared, Pick, mend};
+use crate::scrub::{self, Bench, Compared, Pick};
 
 /// Tables whose keys one cycle counts; each is one statement of the same query.
 const TABLES_MAX: usize = 64;
@@ -158,7 +159,7 @@ async fn delete_surplus(
     if !counted.may(bench.guard, &would) || found.is_empty() || !counted.note(bench.guard.lane, found.counts()) {
         return Ok(false);
     }
-    mend(bench, range, counted.table, &found).await?;
+    mend::rows(bench, range, counted, &found).await?;
     let healed = bench.apply.key_digests(std::slice::from_ref(range)).await?.into_iter().next();
     Ok(healed.transpose()?.as_ref() == Some(source))
 }

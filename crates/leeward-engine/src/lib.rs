@@ -13,6 +13,7 @@ mod demote;
 pub mod drift;
 pub mod lane;
 pub mod lease;
+mod mend;
 mod objects;
 pub mod pace;
 mod patience;

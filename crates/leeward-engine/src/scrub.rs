@@ -13,10 +13,11 @@ use leeward_core::port::{Apply, Border, Cut, Event, Range};
 use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::scrub::contradictions;
 
-use crate::apply::{BorderOutcome, settle_owed, table_fault, write_from_cut};
+use crate::apply::{BorderOutcome, table_fault};
 use crate::brake::{self, Guard, count};
 use crate::clock;
 use crate::lane::{Lane, TableWork, seconds};
+use crate::mend;
 use crate::pace::{RANGE_ROWS_MAX, ScrubPace};
 
 /// Ranges compared in one cycle; each belongs to another table.
@@ -258,12 +259,12 @@ async fn repair(
         }
         let would = Would { delete_keys: &found.extra, overwrite_keys: &found.changed, ..found.counts().would(whole) };
         if compared.may(bench.guard, &would) && compared.note(bench.guard.lane, found.counts()) {
-            mend(bench, range, compared.table, &found).await?;
+            mend::rows(bench, range, compared, &found).await?;
         }
     } else {
         let found = Counts::without_keys(&there, &here);
         if compared.may(bench.guard, &found.would(whole)) && compared.note(bench.guard.lane, found) {
-            rewrite(bench, range).await?;
+            mend::whole(bench, range).await?;
         }
     }
     if compared.stop.is_some() {
@@ -275,25 +276,6 @@ async fn repair(
         Some(Err(fault)) => Err(fault),
         _ => Err(Fault::new(FaultKind::RowsRefused, "compare repaired rows again").of(range.table.name())),
     }
-}
-
-/// Deletes, adds and rewrites rows of one table as found.
-pub async fn mend(bench: &mut Bench<'_>, range: &Range<'_>, table: usize, found: &Difference) -> Result<(), Fault> {
-    let table = &bench.guard.lane.tables[table];
-    bench.apply.delete(range.table, &found.extra).await?;
-    let wanted: Vec<KeyCells> = found.missing.iter().chain(&found.changed).cloned().collect();
-    // A row whose key differs from its old one only in case is gone from the wanted keys' sight otherwise (T9).
-    let owed = write_from_cut(bench.cut, bench.apply, table, &wanted).await?;
-    settle_owed(bench.cut, bench.apply, table, owed).await
-}
-
-/// Replaces a small table without a key: its rows cannot be told apart, so neither can the differing ones.
-async fn rewrite(bench: &mut Bench<'_>, range: &Range<'_>) -> Result<(), Fault> {
-    // The planner admitted it by size; twice its limit leaves room to grow until the next plan.
-    let rows_max = bench.guard.lane.plan.settings.keyless.rows_max * 2;
-    let rows = bench.cut.all_rows(range.table, rows_max).await?;
-    bench.apply.clear(range.table).await?;
-    bench.apply.write(range.table, &rows).await.map(|_| ())
 }
 
 impl Compared {

@@ -13,6 +13,8 @@ pub enum Scope {
     MySql,
     /// The target only.
     Target,
+    /// The target only, where it is MariaDB.
+    MariaDbTarget,
 }
 
 /// Assignments made by one SET, in this order. Lock waits are added to it, since they follow from the read time-out;
@@ -37,6 +39,8 @@ pub const SESSION_SETTINGS: &[(Scope, &str)] = &[
     (Scope::Target, "foreign_key_checks=0"),
     // Off, InnoDB may skip the check of secondary unique indexes and keep what it must refuse.
     (Scope::Target, "unique_checks=1"),
+    // On MariaDB whoever writes can switch CHECK off for a session; what came in so is kept as the source holds it.
+    (Scope::MariaDbTarget, "check_constraint_checks=0"),
 ];
 
 /// Longest wait for a row or metadata lock, in seconds. An application that holds one longer is waited for by trying
@@ -55,7 +59,11 @@ pub(super) fn statements(side: Side, read: Duration) -> String {
             // MariaDB ignores comments of MySQL 5.7 to 9.99, so this needs no knowledge of the server.
             Scope::MySql => assignments.push_str(&format!(" /*!80000 ,{assignment} */")),
             Scope::Target if side == Side::Target => assignments.push_str(&format!(",{assignment}")),
-            Scope::Target => {}
+            // MySQL takes this for a plain comment.
+            Scope::MariaDbTarget if side == Side::Target => {
+                assignments.push_str(&format!(" /*M!100201 ,{assignment} */"));
+            }
+            Scope::Target | Scope::MariaDbTarget => {}
         }
     }
     // Leeward never writes to the source: the source's own server sees to that.
