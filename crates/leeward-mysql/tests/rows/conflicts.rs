@@ -265,7 +265,10 @@ async fn ensure_brought(kind: Kind, name: &str, case: &Case) -> Result<()> {
             let old = |key: &KeyCells| before.iter().any(|row| row.key == *key);
             ensure!(found.extra.iter().all(old), "{at_once} at once: rows of nobody");
             apply::delete(&mut target, &table, &found.extra).await?;
-            let digests = (cut.digests(&[all.clone()]).await?, cut::digests(&mut target, &[all.clone()]).await?);
+            let digests = (
+                cut.digests(std::slice::from_ref(&all)).await?,
+                cut::digests(&mut target, std::slice::from_ref(&all)).await?,
+            );
             ensure!(digests.0[0].as_ref().ok() == digests.1[0].as_ref().ok(), "{at_once} at once: not equal");
             target.run("start over", "ROLLBACK AND CHAIN").await?;
         }
