@@ -53,7 +53,8 @@ pub struct Thread {
 /// What tells one statement of a thread from the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Server-wide query number, where there is one (MariaDB).
+    /// Server-wide query number, where there is one (MariaDB). The same number is the same statement; another number need
+    /// not be another statement.
     pub query_id: Option<u64>,
     /// Whole seconds it has been running, as the process list says.
     pub running_s: u64,
@@ -291,21 +292,20 @@ fn detached(id: &str, since: NaiveDateTime) -> Noted {
     Noted { account: format!("prepared transaction {id}"), transaction: Some(since), statement: None }
 }
 
-/// Drops the members that are done. A thread that has gone may have left a prepared transaction behind, so every
-/// detached transaction not known before then takes its place.
+/// Drops the members that are done. A thread that is done may have left a prepared transaction behind, be it that the
+/// thread has gone or that XA PREPARE has freed it for other work (`xa_detach_on_prepare`, the default of MySQL since
+/// 8.0.29). So every detached transaction not known before takes its place.
 fn reconsider(noted: &mut BTreeMap<Member, Noted>, seen: &Observation) {
-    let mut gone = false;
+    let mut done = false;
     noted.retain(|member, noted| match member {
         Member::Detached(id) => seen.detached.contains_key(id),
-        Member::Thread(id) => match seen.threads.get(id) {
-            Some(thread) => noted.still_held_by(thread, seen.now),
-            None => {
-                gone = true;
-                false
-            }
-        },
+        Member::Thread(id) => {
+            let held = seen.threads.get(id).is_some_and(|thread| noted.still_held_by(thread, seen.now));
+            done |= !held;
+            held
+        }
     });
-    if gone {
+    if done {
         for (id, &since) in &seen.detached {
             noted.entry(Member::Detached(id.clone())).or_insert_with(|| detached(id, since));
         }
@@ -333,15 +333,14 @@ impl Noted {
         self.transaction.filter(|since| now - *since >= TOLD_APART_AFTER)
     }
 
-    /// Returns whether the statement noted has surely ended. Where the server numbers statements the number tells;
-    /// else one that has run for less time than has passed since the note (less a second of rounding) is another.
+    /// Returns whether the statement noted has surely ended: the thread's statement has run for less time than has passed
+    /// since the note (less a second of rounding). Its number alone does not tell: on MariaDB each statement of a stored
+    /// function takes a new one, while NOW() and age stay those of the statement that calls it.
     fn is_another_statement(&self, current: Option<&Statement>, now: NaiveDateTime) -> bool {
         let (Some((noted, at)), Some(current)) = (&self.statement, current) else { return false };
-        if let (Some(a), Some(b)) = (noted.query_id, current.query_id) {
-            return a != b;
-        }
+        let same_number = noted.query_id.is_some() && noted.query_id == current.query_id;
         let passed_s = (now - *at).num_seconds();
-        i64::try_from(current.running_s).is_ok_and(|running_s| running_s + 1 < passed_s)
+        !same_number && i64::try_from(current.running_s).is_ok_and(|running_s| running_s + 1 < passed_s)
     }
 
     fn holder(&self, member: &Member) -> Holder {
@@ -417,15 +416,23 @@ mod tests {
 
     #[test]
     fn a_busy_pooled_connection_without_transactions_does_not_hold_the_mark() {
-        let mut by_number = Fence::default();
-        by_number.observe(&seen(1, &[(7, Some((1, 0)), None)]));
-        by_number.observe(&seen(2, &[(7, Some((2, 0)), None)]));
-        assert_eq!(proved(&mut by_number, &seen(3, &[(7, Some((3, 0)), None)])), Some(at(1)));
-        let mut by_age = Fence::default();
-        by_age.observe(&seen(1, &[(7, Some((0, 0)), None)]));
-        by_age.observe(&seen(2, &[(7, Some((0, 0)), None)]));
-        assert_eq!(proved(&mut by_age, &seen(3, &[(7, Some((0, 0)), None)])), None);
-        assert_eq!(proved(&mut by_age, &seen(5, &[(7, Some((0, 1)), None)])), Some(at(1)));
+        for numbered in [0, 1] {
+            let mut fence = Fence::default();
+            fence.observe(&seen(1, &[(7, Some((numbered, 0)), None)]));
+            fence.observe(&seen(2, &[(7, Some((numbered * 2, 0)), None)]));
+            assert_eq!(proved(&mut fence, &seen(3, &[(7, Some((numbered * 3, 0)), None)])), None);
+            assert_eq!(proved(&mut fence, &seen(5, &[(7, Some((numbered * 4, 1)), None)])), Some(at(1)));
+        }
+    }
+
+    #[test]
+    fn a_statement_that_computes_a_stored_function_holds_the_mark_though_its_number_changes_t2() {
+        let mut fence = Fence::default();
+        fence.observe(&seen(1, &[(7, Some((5, 1)), None)]));
+        fence.observe(&seen(2, &[(7, Some((6, 2)), None)]));
+        assert_eq!(proved(&mut fence, &seen(3, &[(7, Some((7, 3)), None)])), None);
+        assert_eq!(proved(&mut fence, &seen(9, &[(7, Some((13, 9)), None)])), None);
+        assert_eq!(proved(&mut fence, &seen(10, &[])), Some(at(9)));
     }
 
     #[test]
@@ -438,6 +445,19 @@ mod tests {
         assert_eq!(proved(&mut fence, &detached), None);
         assert_eq!(fence.holders()[0].account, "prepared transaction 4711");
         assert_eq!(proved(&mut fence, &seen(4, &[])), Some(at(3)));
+    }
+
+    #[test]
+    fn a_prepared_transaction_holds_the_mark_though_its_thread_is_free_for_other_work_t2() {
+        for other_work in [(7, Some((9, 0)), None), (7, Some((9, 0)), Some(3))] {
+            let mut fence = Fence::default();
+            fence.observe(&seen(1, &[(7, None, Some(0))]));
+            fence.observe(&seen(2, &[(7, None, Some(0))]));
+            let mut detached = seen(3, &[other_work]);
+            detached.detached.insert("4711".into(), at(0));
+            assert_eq!(proved(&mut fence, &detached), None);
+            assert_eq!(fence.holders()[0].account, "prepared transaction 4711");
+        }
     }
 
     #[test]

@@ -38,7 +38,10 @@ const LISTED_ROWS_MAX: u64 = 30_000;
 /// Chooses the ranges whose keys this cycle counts: running passes first, then the tables longest uncounted.
 pub fn pick(lane: &Lane, pace: &mut ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
     let mut left = if lane.fence_proved { pace.key_rows() } else { 0 };
-    let due = |at: &usize| is_due(lane, &lane.tables[*at], now);
+    // A table is looked at one way in one cycle. Where both are due they take turns, or keys that fall due in each cycle would
+    // keep content from ever being compared.
+    let yields = |table: &TableWork| lane.record.cycle % 2 == 1 && scrub::is_due(lane, table, pace, now);
+    let due = |at: &usize| is_due(lane, &lane.tables[*at], now) && !yields(&lane.tables[*at]);
     let mut due: Vec<usize> = (0..lane.tables.len()).filter(due).collect();
     due.sort_by_key(|&at| {
         let keys = &lane.tables[at].record.keys;

@@ -63,7 +63,7 @@ fn fingerprint(rows: &RowBatch, row: usize, cells: impl Iterator<Item = usize>) 
 
 /// Rows of one window from which on a resting mark pays: it costs another look at the source's threads, about as much as
 /// reading a thousand narrow rows and finding that the target holds them.
-const RESTING_PAYS_ROWS: u64 = 1_000;
+pub(crate) const RESTING_PAYS_ROWS: u64 = 1_000;
 
 /// From where windows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,8 @@ pub enum From {
 /// Returns from where the next cut's windows are to be read.
 pub fn from(lane: &Lane) -> From {
     let pays = |table: &TableWork| {
-        table.is_active() && table.rested.is_some() && table.window_rows >= RESTING_PAYS_ROWS.min(rows_max(lane, table))
+        let rows = lane.resting_pays_rows.min(rows_max(lane, table));
+        table.is_active() && table.rested.is_some() && table.window_rows >= rows
     };
     match lane.tables.iter().any(pays) {
         true => From::Rest,

@@ -13,7 +13,7 @@ use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::plan::{FenceMode, Plan, PlannedTable};
 use leeward_core::port::{DeltaStart, Event};
 
-use crate::delta::AppliedRows;
+use crate::delta::{AppliedRows, RESTING_PAYS_ROWS};
 
 /// Settled clocks remembered while the fence is not proved; one a cycle for ten minutes at the default interval.
 const UNPROVED_MAX: usize = 1_200;
@@ -41,6 +41,8 @@ pub struct Lane {
     unproved: VecDeque<(NaiveDateTime, Vec<Option<u64>>)>,
     /// When this process last looked at the source's threads.
     pub looked: Option<Instant>,
+    /// Rows of one window from which on a resting mark pays; fewer only to try it out.
+    pub resting_pays_rows: u64,
     /// What resting marks are made of.
     pub rest: Rest,
 }
@@ -133,6 +135,7 @@ impl Lane {
             stale_looks: 0,
             unproved: VecDeque::new(),
             looked: None,
+            resting_pays_rows: RESTING_PAYS_ROWS,
             rest: Rest::default(),
         }
     }

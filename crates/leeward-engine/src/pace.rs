@@ -13,7 +13,8 @@ pub const RANGE_ROWS_MAX: u64 = 50_000;
 /// one statement holds a cut open for long. It is the learned speed that decides.
 const COUNTED_ROWS_MAX: u64 = 20_000_000;
 
-/// Rows that one look takes in at least, however slow the source: below it the round trip is all that is left.
+/// Rows that one look takes in at least, however slow the source, unless the policy asks for smaller chunks: below it the
+/// round trip is all that is left.
 const LOOK_ROWS_MIN: u64 = 500;
 
 /// Keys that a server counts in a second before anything is known of it. Two shared cores do a million or two.
@@ -31,6 +32,8 @@ pub struct ScrubPace {
     keys: Option<Budget>,
     /// The shortest answer seen on this link, which is no work of the source's.
     round_trip: Option<Duration>,
+    /// Rows whose keys one cycle counts at most.
+    pub key_rows_max: u64,
 }
 
 impl ScrubPace {
@@ -38,14 +41,15 @@ impl ScrubPace {
     pub fn budget(chunk_rows: u64, source_share: f64, interval: Duration) -> ScrubPace {
         let share = source_share.clamp(0.0, 1.0) / 2.0;
         let look = interval.mul_f64(share).max(Duration::from_millis(1));
-        let content = Budget::new(share, look, chunk_rows as f64 / look.as_secs_f64());
-        let keys = Budget::new(share, interval.min(COUNTING_MAX), COUNTED_PER_S);
-        ScrubPace { content: Some(content), keys: Some(keys), round_trip: None }
+        let rows_min = LOOK_ROWS_MIN.min(chunk_rows);
+        let content = Budget::new(share, look, (chunk_rows as f64 / look.as_secs_f64(), rows_min));
+        let keys = Budget::new(share, interval.min(COUNTING_MAX), (COUNTED_PER_S, LOOK_ROWS_MIN));
+        ScrubPace { content: Some(content), keys: Some(keys), round_trip: None, key_rows_max: COUNTED_ROWS_MAX }
     }
 
     /// Compares as fast as it goes: the end of a seed, or a repair that was asked for.
     pub fn full() -> ScrubPace {
-        ScrubPace { content: None, keys: None, round_trip: None }
+        ScrubPace { content: None, keys: None, round_trip: None, key_rows_max: COUNTED_ROWS_MAX }
     }
 
     /// Returns whether everything is compared as fast as it goes, until every table has been compared whole.
@@ -65,7 +69,7 @@ impl ScrubPace {
 
     /// Returns how many rows' keys this cycle may count.
     pub fn key_rows(&mut self) -> u64 {
-        self.keys.as_mut().map_or(0, |budget| budget.rows().min(COUNTED_ROWS_MAX))
+        self.keys.as_mut().map_or(0, |budget| budget.rows().min(self.key_rows_max))
     }
 
     /// Takes note of how long the source took to compare so many rows' content.
@@ -88,14 +92,16 @@ struct Budget {
     /// How long one look is meant to take.
     look: Duration,
     rows_per_s: f64,
+    /// Rows that one look takes in at least.
+    rows_min: u64,
     /// Seconds of the source's time in hand; below zero they are owed.
     in_hand_s: f64,
     paid_at: Option<Instant>,
 }
 
 impl Budget {
-    fn new(share: f64, look: Duration, rows_per_s: f64) -> Budget {
-        Budget { share, look, rows_per_s, in_hand_s: 0.0, paid_at: None }
+    fn new(share: f64, look: Duration, (rows_per_s, rows_min): (f64, u64)) -> Budget {
+        Budget { share, look, rows_per_s, rows_min, in_hand_s: 0.0, paid_at: None }
     }
 
     /// Pays in the share of the time since the last call. Returns how many rows a look may take in now.
@@ -105,7 +111,7 @@ impl Budget {
         // What an idle time has left over is not saved up for a burst.
         self.in_hand_s = (self.in_hand_s + passed.as_secs_f64() * self.share).min(self.look.as_secs_f64());
         match self.in_hand_s > 0.0 {
-            true => ((self.rows_per_s * self.look.as_secs_f64()) as u64).max(LOOK_ROWS_MIN),
+            true => ((self.rows_per_s * self.look.as_secs_f64()) as u64).max(self.rows_min),
             false => 0,
         }
     }

@@ -95,7 +95,8 @@ pub fn pick(lane: &Lane, pace: &mut ScrubPace, now: NaiveDateTime, counted: &[Pi
     picks
 }
 
-fn is_due(lane: &Lane, table: &TableWork, pace: &ScrubPace, now: NaiveDateTime) -> bool {
+/// Returns whether a table's content is to be compared now.
+pub fn is_due(lane: &Lane, table: &TableWork, pace: &ScrubPace, now: NaiveDateTime) -> bool {
     let scrub = &table.record.scrub;
     // What was demoted is as sure as its strategy only once a pass that began afterwards has ended.
     if table.planned.demoted.is_some_and(|demoted| scrub.verified_since < Some(demoted.at)) {

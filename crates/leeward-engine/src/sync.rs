@@ -177,6 +177,8 @@ pub struct Service<'a> {
     pub pace: ScrubPace,
     connected: Option<Connected>,
     trouble: Option<Trouble>,
+    /// Whether the answer to a COMMIT was lost and what came of it is still to be read back.
+    unsure: bool,
     /// Tables of the source that the plan does not know and that have been told of.
     unplanned: Vec<TableName>,
     /// What happened with the fallbacks that were taken and are not stored yet.
@@ -193,6 +195,7 @@ impl<'a> Service<'a> {
             pace,
             connected: None,
             trouble: None,
+            unsure: false,
             unplanned: Vec::new(),
             unstored: Vec::new(),
         }
@@ -255,6 +258,9 @@ impl<'a> Service<'a> {
 
     /// Connects where needed, looks for drift when it is time, and runs one cycle.
     pub async fn turn(&mut self) -> Result<CycleReport, Fault> {
+        if self.unsure {
+            self.read_back().await?;
+        }
         self.take_fallbacks().await?;
         let connected = match &mut self.connected {
             Some(connected) => connected,
@@ -301,8 +307,11 @@ impl<'a> Service<'a> {
         if fault.kind != FaultKind::Conflict {
             self.connected = None;
         }
-        if fault.kind == FaultKind::OutcomeUnknown && self.was_committed().await {
-            return Ok(Duration::ZERO);
+        if fault.kind == FaultKind::OutcomeUnknown {
+            self.unsure = true;
+            if self.read_back().await.unwrap_or(false) {
+                return Ok(Duration::ZERO);
+            }
         }
         let decision = fault.decision();
         let trouble =
@@ -330,16 +339,17 @@ impl<'a> Service<'a> {
     }
 
     /// Reads back whether the cycle whose COMMIT was not answered happened. If it did, this process's memory is one
-    /// cycle behind the target: the lane is loaded anew.
-    async fn was_committed(&mut self) -> bool {
-        let Ok(mut control) = self.servers.control().await else { return false };
-        let Ok(lane) = load(control.as_mut(), &self.lane.record.lane).await else { return false };
+    /// cycle behind the target: the lane is loaded anew. Until this has been read nothing may be written.
+    async fn read_back(&mut self) -> Result<bool, Fault> {
+        let mut control = self.servers.control().await?;
+        let lane = load(control.as_mut(), &self.lane.record.lane).await?;
         let committed = lane.record.cycle > self.lane.record.cycle;
         if committed {
             info!(cycle = lane.record.cycle, "the commit without an answer had happened");
             self.lane = lane;
         }
-        committed
+        self.unsure = false;
+        Ok(committed)
     }
 
     async fn quarantine(&mut self, fault: &Fault) -> Result<(), Fault> {
@@ -352,8 +362,11 @@ impl<'a> Service<'a> {
         control.record(self.lease, &self.lane.record, &[&self.lane.tables[at].record], &[event]).await
     }
 
-    /// Stores why nothing moves, where the target can be reached at all.
+    /// Stores why nothing moves, where the target can be reached at all and no newer record may lie there.
     async fn store_blocked(&mut self, fault: &Fault, remedy: &str) {
+        if self.unsure {
+            return;
+        }
         let state = LaneState::Blocked { reason: fault.to_string(), remedy: remedy.to_owned() };
         let record = leeward_core::lane::LaneRecord { state, ..self.lane.record.clone() };
         let event = Event { kind: "lane_state".into(), table: None, text: format!("blocked: {fault}; {remedy}") };

@@ -8,6 +8,7 @@ mod check;
 mod command;
 mod demo;
 mod servers;
+mod simulate;
 mod tally;
 mod test;
 
@@ -31,6 +32,8 @@ enum Task {
     Check,
     /// Runs every test, on every kind of database server that can be had.
     Test(test::TestArgs),
+    /// Hunts for a schedule of crashes, late commits and the like that breaks a promise of the engine.
+    Simulate(simulate::SimulateArgs),
     /// Measures seed, cycle, lag and memory, and can write the figures into docs/benchmarks.md.
     Bench(bench::BenchArgs),
     /// Installs the database servers that tests use, or leaves a pair of them running.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Check => check::run(),
         Task::Test(args) => test::run(&args),
+        Task::Simulate(args) => simulate::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Servers(args) => servers::run(&args),
     };
