@@ -12,17 +12,21 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("leeward-testkit", &[]),
     ("leeward-sim", &["leeward-core", "leeward-engine"]),
     ("leeward", &["leeward-core", "leeward-engine", "leeward-mysql", "leeward-aws"]),
-    ("xtask", &["leeward-testkit"]),
+    ("leeward-torture", &["leeward-testkit"]),
+    ("xtask", &["leeward-testkit", "leeward-torture"]),
 ];
 
 /// Crates that only some may use: the driver and the SDK each behind one fence, and nothing that waits in the core.
 const GUARDED: [(&str, &[&str]); 7] = [
-    ("mysql_async", &["leeward-mysql", "leeward-testkit", "xtask"]),
+    ("mysql_async", &["leeward-mysql", "leeward-testkit", "leeward-torture", "xtask"]),
     ("aws-config", &["leeward-aws"]),
     ("aws-sdk-rds", &["leeward-aws"]),
     ("aws-sdk-s3", &["leeward-aws"]),
     ("aws-sdk-secretsmanager", &["leeward-aws"]),
-    ("tokio", &["leeward-engine", "leeward-mysql", "leeward-aws", "leeward-testkit", "leeward", "xtask"]),
+    (
+        "tokio",
+        &["leeward-engine", "leeward-mysql", "leeward-aws", "leeward-testkit", "leeward-torture", "leeward", "xtask"],
+    ),
     ("clap", &["leeward", "xtask"]),
 ];
 

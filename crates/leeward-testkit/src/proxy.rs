@@ -118,6 +118,16 @@ impl Proxy {
         self.controls.arm_request_cut(text, controls::RequestCut::BeforeAnswer);
     }
 
+    /// Takes back a cut that was asked for and has not happened.
+    pub fn disarm(&self) {
+        self.controls.disarm();
+    }
+
+    /// Returns how many cuts have happened since the proxy started.
+    pub fn cuts(&self) -> u64 {
+        self.controls.cuts()
+    }
+
     /// Waits until so many cuts have happened since the proxy started.
     pub async fn wait_for_cuts(&self, cuts: u64) {
         self.controls.wait_for_cuts(cuts).await;

@@ -5,6 +5,7 @@
 
 mod four_tables;
 mod harbor;
+pub mod hostile;
 mod random;
 mod sakila;
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod servers;
 mod simulate;
 mod tally;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Task {
     Test(test::TestArgs),
     /// Hunts for a schedule of crashes, late commits and the like that breaks a promise of the engine.
     Simulate(simulate::SimulateArgs),
+    /// Runs the binary under hostile traffic and faults, and judges every commit on the target.
+    Torture(torture::TortureArgs),
     /// Measures seed, cycle, lag and memory, and can write the figures into docs/benchmarks.md.
     Bench(bench::BenchArgs),
     /// Installs the database servers that tests use, or leaves a pair of them running.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Test(args) => test::run(&args),
         Task::Simulate(args) => simulate::run(&args),
+        Task::Torture(args) => torture::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Servers(args) => servers::run(&args),
     };

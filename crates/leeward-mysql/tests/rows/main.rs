@@ -7,6 +7,7 @@ mod catalogue;
 mod conflicts;
 mod definitions;
 mod families;
+mod locked;
 mod mutations;
 mod packets;
 mod separators;

@@ -182,6 +182,17 @@ impl Controls {
         Some(cut)
     }
 
+    pub(super) fn disarm(&self) {
+        *locked(&self.request_cut) = None;
+        for lane in [&self.to_server, &self.to_client] {
+            *locked(&lane.cut_after) = None;
+        }
+    }
+
+    pub(super) fn cuts(&self) -> u64 {
+        *self.cuts.borrow()
+    }
+
     pub(super) fn count_cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
