@@ -3,7 +3,7 @@
 //! The code under test is the engine's own: the cycle, the fence, the lane, the scrub, the supervisor's handling of faults.
 //! Only the ports are answered from here: by a source with read views, late commits, locks and clients of its own, and by
 //! a target that can break. Between any two calls of a port, and inside of the longer ones, the world goes on. After every
-//! commit on the target each promise is held against what the source really had ([`judge`]).
+//! commit on the target each promise is held against what the source really had (`judge`).
 //!
 //! Not modelled are the wire, SQL, types and collations: those are tested against real servers.
 
