@@ -53,8 +53,10 @@ impl Bench<'_> {
         }
         let extra = here.iter().filter(|row| there.binary_search_by_key(&row.id, |row| row.id).is_err());
         for row in extra {
-            let looked_at = self.world.judge.content.at(table, row.id).max(self.world.judge.keys.at(table, row.id));
-            if self.database().versions[row.version as usize].ended <= looked_at {
+            let looked = &self.world.judge;
+            // Content answers for this very version; a key only for the row, which may have changed before it went.
+            let by_content = self.database().versions[row.version as usize].ended <= looked.content.at(table, row.id);
+            if by_content || self.gone(table, row.id) <= looked.keys.at(table, row.id) {
                 let (row, name) = (describe(row), &record.name.table);
                 return Err(format!(
                     "row {row} of {name} was deleted before its key was looked at, and is still there"
@@ -62,6 +64,14 @@ impl Bench<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the commit that deleted a row which the cut does not hold.
+    fn gone(&self, table: usize, id: u32) -> u32 {
+        let of_row = self.database().versions.iter().filter(|version| {
+            version.table == table && version.row.id == id && (1..=self.snapshot.seq).contains(&version.committed)
+        });
+        of_row.map(|version| version.ended).max().unwrap_or(u32::MAX)
     }
 
     /// No row is on the target that the source never had.
