@@ -178,7 +178,7 @@ pub struct KeysRecord {
     pub rows: u64,
     /// Rows counted in the running pass.
     pub running_rows: u64,
-    /// Rows that were found because their keys were missing on one side.
+    /// Deleted rows that were found by counting, since the seed.
     pub rows_deleted: u64,
     /// Milliseconds between the last census that found deleted rows and the whole look at keys before it: none of them
     /// lived on for longer.

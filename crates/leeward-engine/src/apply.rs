@@ -91,7 +91,7 @@ impl<'a> Applying<'a> {
     /// Gets ready to take the same deltas once more from the same cut, begun further back.
     pub fn again(&mut self) {
         for outcome in &mut self.outcomes {
-            outcome.complete = None;
+            (outcome.complete, outcome.applied) = (None, 0);
             outcome.window = AppliedRows::default();
             outcome.last = RowBatch::default();
         }

@@ -5,8 +5,6 @@
 //! A range whose key digests differ is split by a hash of the key, on both sides alike, and only the keys of the buckets
 //! that differ are listed: two more scans of an index, whatever the shape of the key.
 
-use std::time::Duration;
-
 use chrono::NaiveDateTime;
 use leeward_core::brake::{BothSides, BrakedBy, Would};
 use leeward_core::digest::{Counts, Difference, KeyDigest};
@@ -106,8 +104,8 @@ pub async fn count(
         let began = clock::now();
         counted.push(count_range(bench, table, &range, (&source, &target)).await?);
         if source != target {
-            // Twice as long as one look: keys by bucket, then those of a few buckets.
-            pace.counted(0, clock::since(began).min(Duration::from_secs(60)));
+            // Two more scans: keys by bucket, then those of a few buckets. They are owed like the first.
+            pace.counted(0, clock::since(began));
         }
     }
     Ok(counted)
@@ -134,10 +132,12 @@ async fn count_range(
     }
     let mut keys = bench.guard.lane.tables[table].record.keys.clone();
     take_note(&mut keys, range, (source.rows, equal), bench.guard.cut_at);
-    if counted.repaired > 0 {
-        let before = bench.guard.lane.tables[table].record.deletes_since();
-        keys.rows_deleted += counted.repaired;
-        keys.found_within_ms = before.map(|before| (bench.guard.cut_at - before).num_milliseconds().max(0) as u64);
+    let before = &bench.guard.lane.tables[table].record;
+    let deleted = counted.scrub.rows_deleted - before.scrub.rows_deleted;
+    if deleted > 0 {
+        let within = before.deletes_since().map(|since| bench.guard.cut_at - since);
+        keys.rows_deleted += deleted;
+        keys.found_within_ms = within.map(|within| within.num_milliseconds().max(0) as u64);
     }
     counted.keys = Some(keys);
     Ok(counted)

@@ -181,11 +181,17 @@ impl Lane {
             let Some(head) = *head else { continue };
             let table = &mut self.tables[at];
             let above = |mark: Mark| matches!(mark, Mark::Id { settled } if settled > head);
+            let lowered = Mark::Id { settled: head };
             if above(table.record.mark) || above(table.proved) {
-                table.record.mark = Mark::Id { settled: head };
-                table.proved = table.record.mark;
+                (table.record.mark, table.proved) = (lowered, lowered);
             }
+            // Nor may a reading under way go on above the head, or raise the mark at its end.
+            if above(table.proved_at_start) {
+                table.proved_at_start = lowered;
+            }
+            table.behind = table.behind.take().filter(|from| !matches!(from, DeltaStart::AfterId(id) if *id > head));
             table.rested = table.rested.take().filter(|rested| !above(rested.mark));
+            table.offered_at_start = table.offered_at_start.take().filter(|offered| !above(offered.mark));
         }
     }
 
