@@ -100,14 +100,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let target_now = apply.now();
     let began = clock::now();
 
-    let from = delta::from(lane);
-    let mut deltas = delta::deltas(lane, from);
-    let main = deltas.len();
-    deltas.extend(soft::deltas(lane));
-    let delta_tables: Vec<usize> = deltas.iter().map(|(at, _)| *at).collect();
-    let limits: Vec<u64> = deltas.iter().map(|(_, delta)| delta.rows_max).collect();
-    let request =
-        CutRequest { deltas: deltas.into_iter().map(|(_, delta)| delta).collect(), borders: picks.borders(lane) };
+    let (Asked { from, delta_tables, limits, main }, request) = ask(lane, &picks);
     let mut applying = Applying::new(apply.as_mut(), &lane.tables, &delta_tables, request.borders.len());
     let mut cut = hands.source.cut(&request, &mut applying).await?;
     let look_after = match from {
@@ -145,13 +138,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     if record.state != lane.record.state {
         events.push(state_event(&record.state));
     }
-    for (table, (cause, reason, remedy)) in stops {
-        // Quarantine is taken in before the commit: should the commit fail, the next cycle finds the same again.
-        events.push(lane.quarantine(table, cause, &reason, &remedy));
-        lane.tables[table].record.brake = next[table].record.brake.clone();
-        next[table].record.state = lane.tables[table].record.state.clone();
-        next[table].write = true;
-    }
+    events.extend(take_out(lane, &mut next, stops));
     let written: Vec<&TableRecord> = next.iter().filter(|next| next.write).map(|next| &next.record).collect();
     apply.record(&record, &written, &events).await?;
     let (closed, committed) = tokio::join!(cut.close(), apply.commit());
@@ -171,6 +158,40 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         repairs,
         events,
     })
+}
+
+/// What a cut is asked for: deltas, then soft deletes.
+struct Asked {
+    from: From,
+    /// The table of each.
+    delta_tables: Vec<usize>,
+    /// The rows of each at most.
+    limits: Vec<u64>,
+    /// How many of them are deltas.
+    main: usize,
+}
+
+fn ask<'a>(lane: &'a Lane, picks: &'a Picks) -> (Asked, CutRequest<'a>) {
+    let from = delta::from(lane);
+    let mut deltas = delta::deltas(lane, from);
+    let main = deltas.len();
+    deltas.extend(soft::deltas(lane));
+    let delta_tables = deltas.iter().map(|(at, _)| *at).collect();
+    let limits = deltas.iter().map(|(_, delta)| delta.rows_max).collect();
+    let deltas = deltas.into_iter().map(|(_, delta)| delta).collect();
+    (Asked { from, delta_tables, limits, main }, CutRequest { deltas, borders: picks.borders(lane) })
+}
+
+/// Quarantines tables, before the commit: should the commit fail, the next cycle finds the same again.
+fn take_out(lane: &mut Lane, next: &mut [Next], stops: Vec<Stop>) -> Vec<Event> {
+    let stopped = stops.into_iter().map(|(table, (cause, reason, remedy))| {
+        let event = lane.quarantine(table, cause, &reason, &remedy);
+        lane.tables[table].record.brake = next[table].record.brake.clone();
+        next[table].record.state = lane.tables[table].record.state.clone();
+        next[table].write = true;
+        event
+    });
+    stopped.collect()
 }
 
 impl CycleReport {
