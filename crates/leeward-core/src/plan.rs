@@ -177,6 +177,32 @@ pub enum FenceMode {
     },
 }
 
+#[cfg(test)]
+impl PlannedTable {
+    /// A table as the planner would leave it without a policy, for tests of what is decided about it.
+    pub(crate) fn plain(table: Table, class: Class, strategy: Strategy) -> PlannedTable {
+        PlannedTable {
+            table,
+            class,
+            strategy,
+            mark_column: None,
+            overlap_s: 0,
+            fallback: None,
+            demoted: None,
+            forgiven_until: None,
+            soft_delete: None,
+            tombstones: None,
+            holds_tombstones: false,
+            may_be_empty: false,
+            confidence: Confidence::High,
+            reasons: Vec::new(),
+            advice: Vec::new(),
+            rows_estimate: 10,
+            data_bytes: 1000,
+        }
+    }
+}
+
 impl PlannedTable {
     /// Returns the table's name.
     pub fn name(&self) -> &TableName {

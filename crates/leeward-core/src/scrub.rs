@@ -65,25 +65,7 @@ mod tests {
             foreign_keys: Vec::new(),
             partitioned: false,
         };
-        PlannedTable {
-            table,
-            class,
-            strategy,
-            mark_column: None,
-            overlap_s: 0,
-            fallback: None,
-            demoted: None,
-            forgiven_until: None,
-            soft_delete: None,
-            tombstones: None,
-            holds_tombstones: false,
-            may_be_empty: false,
-            confidence: Confidence::High,
-            reasons: Vec::new(),
-            advice: Vec::new(),
-            rows_estimate: 0,
-            data_bytes: 0,
-        }
+        PlannedTable::plain(table, class, strategy)
     }
 
     #[test]

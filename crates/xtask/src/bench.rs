@@ -21,10 +21,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
-use leeward_testkit::servers::{Kind, Programs};
+use leeward_testkit::servers::Kind;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binary::{self, Profile};
+use crate::kinds;
 use figures::Section;
 
 /// What to measure, and how thoroughly.
@@ -106,7 +107,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
 
 async fn measure_all(args: &BenchArgs, path: &Path) -> Result<ExitCode> {
     let cases = if args.cases.is_empty() { Case::ALL.to_vec() } else { args.cases.clone() };
-    let kinds = kinds(args.kind).await?;
+    let kinds = kinds::choose(args.kind, "MEASURED").await?;
     // Looked at once: later on the load is our own.
     let machine = machine::describe();
     println!("{machine}");
@@ -135,23 +136,6 @@ async fn measure(case: Case, kind: Kind, args: &BenchArgs, path: PathBuf, sectio
         Case::Verify => verify::measure(kind, (args.rows, args.runs), path, section).await,
     }
 }
-
-/// Returns the kinds to measure; MySQL is left out loudly where it cannot be had.
-async fn kinds(wanted: Option<Kind>) -> Result<Vec<Kind>> {
-    let mut kinds = Vec::new();
-    for kind in Kind::ALL {
-        if wanted.is_some_and(|wanted| wanted != kind) {
-            continue;
-        }
-        match tokio::task::spawn_blocking(move || Programs::prepare(kind)).await.context("find a server")? {
-            Ok(_) => kinds.push(kind),
-            Err(error) if wanted.is_none() && kind == Kind::MySql => println!("NOT MEASURED on {kind}: {error:#}"),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(kinds)
-}
-
 /// Returns the command that measures one case again.
 fn command_line(args: &BenchArgs, case: Case) -> String {
     let mut words = vec!["cargo x bench".to_owned(), case.slug().to_owned()];

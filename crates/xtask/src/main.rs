@@ -7,6 +7,7 @@ mod binary;
 mod check;
 mod command;
 mod demo;
+mod kinds;
 mod servers;
 mod simulate;
 mod tally;

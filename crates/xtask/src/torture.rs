@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use leeward_testkit::servers::{Kind, Programs, workspace_root};
+use leeward_testkit::servers::{Kind, workspace_root};
 use leeward_torture::{Echo, Form, Options, Report};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binary::{self, Profile};
+use crate::kinds;
 
 /// What to run.
 #[derive(Args)]
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &TortureArgs) -> Result<ExitCode> {
 
 async fn run_all(args: &TortureArgs, binary: PathBuf) -> Result<ExitCode> {
     let mut reports = Vec::new();
-    for kind in kinds(args.kind).await? {
+    for kind in kinds::choose(args.kind, "TORTURED").await? {
         let name = format!("torture/{}-{}", kind.slug(), args.seed);
         let options = Options {
             kind,
@@ -102,20 +103,4 @@ async fn run_all(args: &TortureArgs, binary: PathBuf) -> Result<ExitCode> {
         fs::write(path, text + "\n").with_context(|| format!("write {}", path.display()))?;
     }
     Ok(if reports.iter().all(Report::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Returns the kinds to run on; MySQL is left out loudly where it cannot be had.
-async fn kinds(wanted: Option<Kind>) -> Result<Vec<Kind>> {
-    let mut kinds = Vec::new();
-    for kind in Kind::ALL {
-        if wanted.is_some_and(|wanted| wanted != kind) {
-            continue;
-        }
-        match tokio::task::spawn_blocking(move || Programs::prepare(kind)).await.context("find a server")? {
-            Ok(_) => kinds.push(kind),
-            Err(error) if wanted.is_none() && kind == Kind::MySql => println!("NOT TORTURED: {kind}: {error:#}"),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(kinds)
 }

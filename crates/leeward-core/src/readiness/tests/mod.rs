@@ -15,7 +15,7 @@ use super::catalogue::CATALOGUE;
 use super::facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
 use super::outcome::{CheckResult, Status};
 use super::verdict::judge;
-use crate::class::{Class, Confidence, Strategy};
+use crate::class::{Class, Strategy};
 use crate::grants::Grants;
 use crate::lane::{LaneRecord, LaneState, ScrubRecord, TableRecord, TableState};
 use crate::mark::Mark;
@@ -115,25 +115,7 @@ fn lines() -> Table {
 }
 
 fn planned(table: Table, class: Class, strategy: Strategy) -> PlannedTable {
-    PlannedTable {
-        table,
-        class,
-        strategy,
-        mark_column: None,
-        overlap_s: 0,
-        fallback: None,
-        demoted: None,
-        forgiven_until: None,
-        soft_delete: None,
-        tombstones: None,
-        holds_tombstones: false,
-        may_be_empty: false,
-        confidence: Confidence::High,
-        reasons: Vec::new(),
-        advice: Vec::new(),
-        rows_estimate: 10,
-        data_bytes: 1000,
-    }
+    PlannedTable::plain(table, class, strategy)
 }
 
 fn record(table: &str) -> TableRecord {
