@@ -99,6 +99,10 @@ each_kind! {
         conn.query_drop("DELETE FROM by_number WHERE id IN (SELECT id FROM (SELECT MAX(id) id FROM by_number) last)").await?;
         conn.query_drop("DELETE FROM by_number ORDER BY id LIMIT 3").await?;
         conn.disconnect().await?;
+        eventually("a count stands between two ranges", async || {
+            Ok(stage.table_record("by_number").await?["keys"]["after"].is_array().then_some(()))
+        })
+        .await?;
         eventually("deleted rows have left", async || {
             let sql = format!("SELECT COUNT(*) FROM {}.by_number", stage.database);
             Ok((stage.target_value::<u32>(&sql).await? == (1 << 19) - 4).then_some(()))
