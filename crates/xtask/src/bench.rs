@@ -4,14 +4,18 @@
 //! It prints what it saw, and with `--write` puts the same lines into docs/benchmarks.md. It does not
 //! judge the machine: whoever publishes a figure sees to it that nothing else runs.
 
+mod deletes;
 mod document;
 mod figures;
+mod held;
 mod lag;
 mod machine;
 mod memory;
+mod meter;
 mod peak;
 mod quiet;
 mod rig;
+mod scrub;
 mod seed;
 mod tables;
 mod verify;
@@ -39,13 +43,22 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "KIND")]
     kind: Option<Kind>,
 
-    /// Rows in each of the four tables of `seed` and `memory` and in the one of `verify`; fewer for a trial.
+    /// Rows in each of the four tables of `seed` and `memory`, and in the one of `verify`, `deletes` and `scrub`; fewer
+    /// for a trial.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
     rows: u64,
 
     /// Runs of each measurement; the median is reported.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     runs: u32,
+
+    /// Rows deleted in each run of `deletes`.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    deletes: u32,
+
+    /// Seconds for which `held` keeps a transaction open.
+    #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = clap::value_parser!(u64).range(20..=3_600))]
+    hold: u64,
 
     /// Puts the figures into docs/benchmarks.md, in place of the older ones of the same cases.
     #[arg(long)]
@@ -65,10 +78,17 @@ pub(crate) enum Case {
     Memory,
     /// The full comparison, beside the bare digest query, and 70 ms away.
     Verify,
+    /// From a delete on the source to the row's end on the target, without anything that tells of deletes.
+    Deletes,
+    /// What comparing costs the source.
+    Scrub,
+    /// Cycles behind a transaction that stays open.
+    Held,
 }
 
 impl Case {
-    const ALL: [Case; 5] = [Case::Seed, Case::Quiet, Case::Lag, Case::Memory, Case::Verify];
+    const ALL: [Case; 8] =
+        [Case::Seed, Case::Quiet, Case::Lag, Case::Memory, Case::Verify, Case::Deletes, Case::Scrub, Case::Held];
 
     fn slug(self) -> &'static str {
         match self {
@@ -77,6 +97,9 @@ impl Case {
             Case::Lag => "lag",
             Case::Memory => "memory",
             Case::Verify => "verify",
+            Case::Deletes => "deletes",
+            Case::Scrub => "scrub",
+            Case::Held => "held",
         }
     }
 }
@@ -134,6 +157,9 @@ async fn measure(case: Case, kind: Kind, args: &BenchArgs, path: PathBuf, sectio
         Case::Lag => lag::measure(kind, args.runs, path, section).await,
         Case::Memory => memory::measure(kind, (args.rows, args.runs), path, section).await,
         Case::Verify => verify::measure(kind, (args.rows, args.runs), path, section).await,
+        Case::Deletes => deletes::measure(kind, (args.rows, args.runs, args.deletes), path, section).await,
+        Case::Scrub => scrub::measure(kind, (args.rows, args.runs), path, section).await,
+        Case::Held => held::measure(kind, (args.hold, args.runs), path, section).await,
     }
 }
 /// Returns the command that measures one case again.
@@ -142,8 +168,13 @@ fn command_line(args: &BenchArgs, case: Case) -> String {
     if let Some(kind) = args.kind {
         words.push(format!("--kind {}", kind.slug()));
     }
-    if matches!(case, Case::Seed | Case::Memory | Case::Verify) {
+    if !matches!(case, Case::Quiet | Case::Lag | Case::Held) {
         words.push(format!("--rows {}", args.rows));
+    }
+    match case {
+        Case::Deletes => words.push(format!("--deletes {}", args.deletes)),
+        Case::Held => words.push(format!("--hold {}", args.hold)),
+        _ => {}
     }
     words.push(format!("--runs {}", args.runs));
     words.join(" ")

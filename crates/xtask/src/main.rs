@@ -38,7 +38,7 @@ enum Task {
     Simulate(simulate::SimulateArgs),
     /// Runs the binary under hostile traffic and faults, and judges every commit on the target.
     Torture(torture::TortureArgs),
-    /// Measures seed, cycle, lag and memory, and can write the figures into docs/benchmarks.md.
+    /// Measures what Leeward takes, from seed to deletes, and can write the figures into docs/benchmarks.md.
     Bench(bench::BenchArgs),
     /// Installs the database servers that tests use, or leaves a pair of them running.
     Servers(servers::ServersArgs),

@@ -48,7 +48,6 @@ impl Rig {
         pair.target.create_rds_like_admin(ACCOUNT, ACCOUNT).await?;
         let folder = tempfile::Builder::new().prefix("leeward-bench-").tempdir().context("make a folder")?;
         let policy = folder.path().join("policy.toml");
-        std::fs::write(&policy, POLICY).context("write the policy")?;
         let leeward = Leeward {
             path,
             folder: folder.path().to_owned(),
@@ -57,7 +56,9 @@ impl Rig {
             databases: database.to_owned(),
             policy,
         };
-        Ok(Rig { pair, leeward, folder })
+        let rig = Rig { pair, leeward, folder };
+        rig.policy("")?;
+        Ok(rig)
     }
 
     /// Puts a slow link between the binary and the source.
@@ -92,6 +93,21 @@ impl Rig {
         let mut conn = self.pair.source.connect().await?;
         conn.query_drop("SET SESSION sql_log_bin = 0").await.context("switch the binary log off")?;
         Ok(conn)
+    }
+
+    /// Waits until `sync` has committed so many further cycles. The caller bounds the wait.
+    pub(super) async fn cycles_pass(&self, count: u64) -> Result<()> {
+        let mut conn = self.pair.target.connect().await?;
+        let until = Rig::cycle(&mut conn).await? + count;
+        while Rig::cycle(&mut conn).await? < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        conn.disconnect().await.context("close a connection")
+    }
+
+    /// Adds rules to the policy for whatever is seeded from now on.
+    pub(super) fn policy(&self, more: &str) -> Result<()> {
+        std::fs::write(&self.leeward.policy, format!("{POLICY}{more}")).context("write the policy")
     }
 
     /// Returns where a background process writes what it has to say.

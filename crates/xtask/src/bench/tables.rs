@@ -82,6 +82,33 @@ async fn fill_one(conn: &mut Conn, number: u64, rows: u64) -> Result<()> {
     conn.query_drop(format!("ANALYZE TABLE {table}")).await.context("analyse a table")
 }
 
+/// Creates and fills the table `ledger`, which has a clock: kept by merge.
+pub(super) async fn fill_ledger(rig: &Rig, rows: u64) -> Result<()> {
+    let mut conn = rig.filler().await?;
+    create_database(&mut conn).await?;
+    numbers(&mut conn).await?;
+    conn.query_drop(format!(
+        "CREATE TABLE {DATABASE}.ledger (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, k INT NOT NULL, \
+         note CHAR(100) CHARACTER SET latin1 NOT NULL, updated_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) \
+         ON UPDATE CURRENT_TIMESTAMP(6), KEY updated (updated_at)) ENGINE=InnoDB"
+    ))
+    .await
+    .context("create the ledger")?;
+    for done in (0..rows).step_by(ROWS_PER_STATEMENT as usize) {
+        let take = ROWS_PER_STATEMENT.min(rows - done);
+        conn.query_drop(format!(
+            "INSERT INTO {DATABASE}.ledger (id, k, note, updated_at) SELECT {done} + n + 1, n, \
+             CONCAT(SHA2({done} + n, 256), LEFT(SHA2(n - {done}, 256), 36)), \
+             '2026-01-01' + INTERVAL {done} + n SECOND FROM {DATABASE}.numbers WHERE n < {take} ORDER BY n"
+        ))
+        .await
+        .context("fill the ledger")?;
+    }
+    conn.query_drop(format!("DROP TABLE {DATABASE}.numbers")).await.context("drop the numbers")?;
+    conn.query_drop(format!("ANALYZE TABLE {DATABASE}.ledger")).await.context("analyse the ledger")?;
+    conn.disconnect().await.context("close a connection")
+}
+
 /// Creates and fills a table of wide rows: `count` of 16 MiB less 1 KiB each, every byte value in them.
 pub(super) async fn fill_wide(conn: &mut Conn, count: u32) -> Result<()> {
     create_database(conn).await?;
