@@ -83,6 +83,29 @@ each_kind! {
         Ok(())
     }
 
+    /// A process that begins while a transaction is open compares at once: what stood on the target when it began was proved.
+    async fn deleted_rows_leave_though_the_process_began_behind_a_long_transaction_t2(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "census_held").await?;
+        stage.policy(&POLICY.replace("1d", "2s"))?;
+        stage.on_source(TABLES).await?;
+        fill(&stage).await?;
+        stage.seed().await?;
+        let mut long = stage.source_conn().await?;
+        long.query_drop("START TRANSACTION").await?;
+        long.query_drop("INSERT INTO by_number (note) VALUES (0)").await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        stage.on_source("DELETE FROM by_text WHERE note IN (7, 8); UPDATE by_parts SET note = note + 10000").await?;
+        eventually("deleted rows have left", async || Ok((counts(&stage).await?.1 == ROWS - 2).then_some(()))).await?;
+        stage.scrubbed("by_parts").await?;
+        long.query_drop("COMMIT").await?;
+        long.disconnect().await?;
+        stage.caught_up().await?;
+        stage.assert_equal().await?;
+        sync.stop().await?.exits(0);
+        Ok(())
+    }
+
     /// A table that is too large for one look is counted range by range, with the pass stored between cycles.
     async fn a_table_of_many_rows_is_counted_in_ranges(kind: Kind) -> Result<()> {
         let stage = Stage::shared(kind, "census_large").await?;

@@ -35,7 +35,7 @@ const LISTED_ROWS_MAX: u64 = 30_000;
 
 /// Chooses the ranges whose keys this cycle counts: running passes first, then the tables longest uncounted.
 pub fn pick(lane: &Lane, pace: &mut ScrubPace, now: NaiveDateTime) -> Vec<Pick> {
-    let mut left = if lane.fence_proved { pace.key_rows() } else { 0 };
+    let mut left = pace.key_rows();
     // A table is looked at one way in one cycle. Where both are due they take turns, or keys that fall due in each cycle would
     // keep content from ever being compared.
     let yields = |table: &TableWork| lane.record.cycle % 2 == 1 && scrub::is_due(lane, table, pace, now);

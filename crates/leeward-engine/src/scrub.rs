@@ -63,14 +63,13 @@ pub struct Compared {
 /// Chooses the ranges of this cycle, less the tables whose keys are `counted` in it: running passes first, then tables
 /// whose turn has come, longest unverified first.
 pub fn pick(lane: &Lane, pace: &mut ScrubPace, now: NaiveDateTime, counted: &[Pick]) -> Vec<Pick> {
-    if !lane.fence_proved {
-        return Vec::new();
-    }
     let mut left = pace.content_rows();
     let is_counted = |at: usize| counted.iter().any(|pick| pick.table == at);
     let due = |at: &usize| {
         let table = &lane.tables[*at];
-        table.is_counted().is_some() || table.is_active() && !is_counted(*at) && is_due(lane, table, pace, now)
+        let is_asked =
+            table.is_counted().is_some() || table.is_active() && !is_counted(*at) && is_due(lane, table, pace, now);
+        is_asked && lane.is_mark_proved(table)
     };
     let mut due: Vec<usize> = (0..lane.tables.len()).filter(due).collect();
     due.sort_by_key(|&at| {
