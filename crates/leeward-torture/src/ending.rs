@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 
 use crate::dba::{self, Patience};
 use crate::driver::Driver;
-use crate::nothing;
 use crate::report::Comparison;
 use crate::script::Side;
 use crate::stage::{LANE, Stage};
@@ -19,8 +18,8 @@ use crate::stage::{LANE, Stage};
 /// How long a person may take to have done all that is asked for.
 const PERSON_MAX: Duration = Duration::from_secs(300);
 
-/// How long the comparison of every table may take, behind a backlog of repairs.
-const SCRUBBED_MAX: Duration = Duration::from_secs(200);
+/// How long the comparison of every table may take, behind a backlog of repairs and with what it asks of a person.
+const SCRUBBED_MAX: Duration = Duration::from_secs(300);
 
 /// How often the end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -33,22 +32,19 @@ pub(crate) struct Ended {
     pub(crate) verify_exit_code: Option<i32>,
 }
 
-/// Stops the traffic of a run that was broken off.
-pub(crate) async fn broken_off(traffic: Hostile) -> Ended {
-    Ended { traffic: traffic.stop().await.unwrap_or_else(|_| nothing()), ..Ended::default() }
-}
-
-/// Brings a run to its end and compares both sides.
-pub(crate) async fn end(driver: &mut Driver<'_>, traffic: Hostile, mut watchers: JoinSet<()>) -> Result<Ended> {
+/// Brings a run to its end and compares both sides. What is known when it breaks off stands in `ended`.
+pub(crate) async fn end(
+    driver: &mut Driver<'_>,
+    (traffic, mut watchers): (Hostile, JoinSet<()>),
+    ended: &mut Ended,
+) -> Result<()> {
     let news = driver.news;
     news.say("the traffic ends");
-    let mut ended = Ended { traffic: traffic.stop().await?, ..Ended::default() };
+    ended.traffic = traffic.stop().await?;
     let mut conn = driver.stage.pair.source.connect().await?;
     hostile::finish_prepared(&mut conn).await?;
     conn.disconnect().await.context("close a connection")?;
     driver.recover("the end of the traffic").await?;
-    serve_all(driver).await?;
-    driver.recover("a person's work").await?;
     all_scrubbed(driver).await?;
     news.say("every table has been compared by the lane");
     watchers.shutdown().await;
@@ -70,7 +66,7 @@ pub(crate) async fn end(driver: &mut Driver<'_>, traffic: Hostile, mut watchers:
         news.say(&said);
     }
     ended.verify_exit_code = Some(code);
-    Ok(ended)
+    Ok(())
 }
 
 /// Has the person do everything until nothing is asked for any more.
@@ -93,8 +89,11 @@ async fn serve_all(driver: &mut Driver<'_>) -> Result<()> {
     }
 }
 
-/// Waits until every table has been compared whole in a pass that began after this call.
+/// Waits until every table has been compared whole in a pass that began after this call, with a person who does what the
+/// comparison asks for.
 async fn all_scrubbed(driver: &mut Driver<'_>) -> Result<()> {
+    serve_all(driver).await?;
+    driver.recover("a person's work").await?;
     let (began, now) = (Instant::now(), driver.stage.source_now().await?);
     let planned = dba::planned(driver.stage).await?;
     let sql = format!(
@@ -112,6 +111,9 @@ async fn all_scrubbed(driver: &mut Driver<'_>) -> Result<()> {
         let left: Vec<&Value> = records.iter().filter(|record| !is_verified_since(record, now)).collect();
         if left.is_empty() {
             return Ok(());
+        }
+        if left.iter().any(|record| record["state"]["state"] == "quarantined") {
+            serve_all(driver).await?;
         }
         if began.elapsed() > SCRUBBED_MAX {
             let lines: Vec<String> = left.iter().map(|record| scrub_line(record)).collect();

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use leeward_testkit::servers::Kind;
-use leeward_testkit::workload::hostile::{Hostile, HostileCounters, Pace};
+use leeward_testkit::workload::hostile::{Hostile, Pace};
 use tokio::task::JoinSet;
 
 use checker::{Checker, Seen, locked};
@@ -116,18 +116,15 @@ pub async fn run(options: &Options) -> Result<Report> {
         () = news.until_broken() => Ok(()),
     };
     let played_for = news.elapsed();
-    let ended = match played {
-        Ok(()) if news.what_is_broken().is_none() => ending::end(&mut driver, traffic, watchers).await,
-        Ok(()) => Ok(ending::broken_off(traffic).await),
-        Err(error) => {
-            news.broken(&format!("{error:#}"));
-            Ok(ending::broken_off(traffic).await)
-        }
-    };
-    let ended = ended.unwrap_or_else(|error| {
+    let mut ended = ending::Ended::default();
+    if let Err(error) = &played {
         news.broken(&format!("{error:#}"));
-        ending::Ended::default()
-    });
+    }
+    if news.what_is_broken().is_some() {
+        ended.traffic = traffic.stop().await.unwrap_or_default();
+    } else if let Err(error) = ending::end(&mut driver, (traffic, watchers), &mut ended).await {
+        news.broken(&format!("{error:#}"));
+    }
     let Driver { done, dba, .. } = driver;
     fleet.kill().await;
     let report = Report {
@@ -168,9 +165,4 @@ fn prober(stage: &Stage, news: &Arc<News>, lags: &Arc<Mutex<Vec<f64>>>) -> Resul
 fn commits(seen: &Seen) -> Commits {
     let &Seen { seen, missed, live, keys, waiting, waiting_rows } = seen;
     Commits { seen, missed, live, keys, waiting, waiting_rows }
-}
-
-/// Returns the counters of a traffic that could not be ended.
-fn nothing() -> HostileCounters {
-    HostileCounters::default()
 }
