@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use leeward_testkit::each_kind;
 use leeward_testkit::proxy::Link;
+use leeward_testkit::servers::Kind;
 
 use mysql_async::prelude::Queryable;
 
@@ -51,7 +52,56 @@ async fn rows(stage: &Stage) -> Result<(u64, u64)> {
         .await
 }
 
+/// Bytes that are no text in any character set of many bytes.
+const NO_TEXT: &[u8] = b"\xff\xfe\xc3(\xf0\x90";
+
 each_kind! {
+    /// A client may send any bytes. MySQL shows nobody's transactions while it cannot show the text of one's statement (error
+    /// 3854); the lane stays live all the same, and the rows that commit late arrive.
+    async fn a_statement_of_any_bytes_does_not_stop_the_lane_t2(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "any_bytes").await?;
+        followed_stage(&stage).await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        let mut holder = stage.source_conn().await?;
+        holder.query_drop("START TRANSACTION").await?;
+        holder.query_drop("UPDATE by_id SET note = 'held' WHERE id = 1").await?;
+        let mut waiting = Vec::new();
+        for client in ["utf8mb4", "latin1", "binary"] {
+            let mut conn = stage.source_conn().await?;
+            conn.query_drop(format!("SET character_set_client = {client}")).await?;
+            conn.query_drop("START TRANSACTION").await?;
+            conn.query_drop("INSERT INTO by_id (note) VALUES ('late')").await?;
+            let statement = [b"DELETE FROM by_id WHERE id = 1 AND LENGTH(_binary'", NO_TEXT, b"') > 0"].concat();
+            waiting.push(tokio::spawn(async move {
+                conn.query_drop(statement).await?;
+                conn.query_drop("COMMIT").await?;
+                conn.disconnect().await
+            }));
+        }
+        let mut onlooker = stage.source().connect().await?;
+        let list = if kind == Kind::MySql { "performance_schema" } else { "information_schema" };
+        let waits = format!("SELECT COUNT(*) FROM {list}.processlist WHERE info LIKE 'DELETE FROM by_id%'");
+        eventually("three statements wait for the row", async || {
+            Ok((onlooker.query_first(&waits).await? >= Some(3u64)).then_some(()))
+        })
+        .await?;
+        for _ in 0..4 {
+            stage.caught_up().await?;
+        }
+        holder.query_drop("ROLLBACK").await?;
+        for one in waiting {
+            one.await??;
+        }
+        holder.disconnect().await?;
+        onlooker.disconnect().await?;
+        stage.caught_up().await?;
+        assert_eq!(rows(&stage).await?.0, 5, "rows that were committed late are missing");
+        let log = sync.stop().await?.exits(0);
+        assert!(!log.stderr.contains("lane blocked"), "{}", log.stderr);
+        Ok(())
+    }
+
     /// T2: A takes an id and a clock value, B takes later ones and commits first. B's rows arrive at once, A's when it
     /// commits, though the head passed them long ago; a gap that a rollback leaves holds nothing up.
     async fn rows_that_commit_late_below_the_mark_arrive_t2(kind: Kind) -> Result<()> {

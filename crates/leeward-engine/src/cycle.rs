@@ -35,6 +35,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(120);
 /// Looks in a row that were not fresh before a person is told: half a minute at the default interval.
 const STALE_LOOKS_TOLD: u64 = 60;
 
+/// Why no look may be fresh.
+pub(crate) const NO_FRESH_LOOK: &str = "information_schema.INNODB_TRX gives no fresh answer; either another session reads it faster than every 100 ms, and must \
+     be slowed down, or statements with emoji or binary values run without a pause, which MySQL cannot show";
+
 /// How long a live lane waits for a locked table. Shorter than the tightest RPO in use; LOCK TABLES for a backup or a
 /// quick ALTER is over by then.
 const LOCKED_PATIENCE: Duration = Duration::from_secs(15);
@@ -280,11 +284,7 @@ pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDa
         None => {
             lane.stale_looks += 1;
             if lane.stale_looks.is_multiple_of(STALE_LOOKS_TOLD) {
-                warn!(
-                    looks = lane.stale_looks,
-                    "another session reads INNODB_TRX faster than every 100 ms, so InnoDB never renews its answer and \
-                     no mark can be proved; stop that session"
-                );
+                warn!(looks = lane.stale_looks, "no mark can be proved: {NO_FRESH_LOOK}");
             }
             Ok(last_cut)
         }

@@ -274,9 +274,8 @@ impl Seed<'_> {
             }
             tokio::time::sleep(LOOK_WAIT + LOOK_STEP * look_no).await;
         }
-        let why = "another session reads information_schema.INNODB_TRX faster than every 100 ms, so InnoDB never renews \
-                   its answer; stop that session";
-        Err(Fault::new(FaultKind::Refused(why.into()), "look at the source's open transactions").on(Side::Source))
+        Err(Fault::new(FaultKind::Refused(cycle::NO_FRESH_LOOK.into()), "look at the source's open transactions")
+            .on(Side::Source))
     }
 
     fn seeding(&self) -> Vec<usize> {

@@ -17,6 +17,7 @@ use leeward_core::server::Flavor;
 use mysql_async::Row;
 
 use crate::digest::text;
+use crate::fault::codes;
 use crate::session::{RowEvent, Session};
 use crate::sql;
 
@@ -65,7 +66,9 @@ const COMMITTING: &str = "COALESCE(trx_operation_state='committing' OR trx_state
 
 /// Looks once: threads first, transactions second (a statement that ends in between leaves its open transaction to be
 /// seen), then the clock, then the highest ids. One round trip. `ours` are Leeward's own threads, which cannot write.
-/// A table that is locked away lends no id to this look, but does not spoil it.
+/// A table that is locked away lends no id to this look, but does not spoil it. MySQL shows nobody's transactions while one of
+/// them runs a statement whose text has no form in utf8mb3 (an emoji, a binary value; seen on 9.7.4): such a look is as good
+/// as one that was not fresh.
 pub async fn observe(
     session: &mut Session,
     list: ProcessList,
@@ -83,7 +86,10 @@ pub async fn observe(
         list.query(),
         heads_query(probes),
     );
-    let sets = read_sets(session, DOING, &look).await?;
+    let sets = match read_sets(session, DOING, &look).await {
+        Err(fault) if fault.kind == FaultKind::Server(codes::CANNOT_CONVERT_STRING) => return Ok(None),
+        sets => sets?,
+    };
     let [processes, transactions, clock, heads @ ..] = sets.as_slice() else {
         return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
     };

@@ -125,6 +125,8 @@ pub const EXECUTION_TIMEOUT: u16 = 3024;
 pub const ACCOUNT_LOCKED: u16 = 3118;
 /// The server takes no connections without TLS.
 pub const SECURE_TRANSPORT_REQUIRED: u16 = 3159;
+/// A text has no form in the character set in which it was to be shown (MySQL).
+pub const CANNOT_CONVERT_STRING: u16 = 3854;
 /// LOAD DATA LOCAL is switched off (MySQL).
 pub const LOCAL_INFILE_OFF: u16 = 3948;
 /// The server closed a connection that was idle for `wait_timeout` (MySQL).
