@@ -24,4 +24,5 @@ mod seed;
 mod soft_delete;
 mod sync;
 mod tombstones;
+mod torture;
 mod verify;
