@@ -42,13 +42,15 @@ pub enum Break {
     LostCommitDenied,
     /// The target says that it equals the source without looking.
     DigestsBlind,
+    /// The same of keys alone.
+    KeysBlind,
     /// A row that meets a unique conflict is dropped, as INSERT IGNORE does.
     RowsIgnored,
 }
 
 impl Break {
     /// All of them with their names.
-    pub const ALL: [(&'static str, Break); 18] = [
+    pub const ALL: [(&'static str, Break); 19] = [
         ("overlap", Break::Overlap),
         ("oldest-transaction", Break::OldestTransaction),
         ("stale-look", Break::StaleLook),
@@ -66,6 +68,7 @@ impl Break {
         ("lease-unproved", Break::LeaseUnproved),
         ("lost-commit-denied", Break::LostCommitDenied),
         ("digests-blind", Break::DigestsBlind),
+        ("keys-blind", Break::KeysBlind),
         ("rows-ignored", Break::RowsIgnored),
     ];
 
