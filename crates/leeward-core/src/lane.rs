@@ -103,6 +103,10 @@ pub struct TableRecord {
     pub state: TableState,
     /// How far it is settled.
     pub mark: Mark,
+    /// Whether the whole table has been compared since its mark was noted, which takes a proved fence: from then on the mark
+    /// moves no further than what is proved.
+    #[serde(default)]
+    pub mark_proved: bool,
     /// How far its soft deletes are settled, where they are read by a column of their own: all that were marked before this
     /// time of the source's clock are.
     #[serde(default)]
@@ -198,6 +202,7 @@ impl TableRecord {
             name,
             state: TableState::Planned,
             mark: Mark::None,
+            mark_proved: false,
             soft_mark: None,
             cut_at: None,
             rows_applied: 0,

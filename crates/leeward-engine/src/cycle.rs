@@ -391,6 +391,7 @@ fn take_in(
         }
         if one.pass_ended {
             next.record.state = TableState::Live;
+            next.record.mark_proved = true;
             // What a person agreed to has been done.
             if let Some(released) = next.record.released.take() {
                 next.record.scrub.rows_agreed = released.rows.min(next.record.scrub.spent());

@@ -141,10 +141,11 @@ impl Lane {
     }
 
     /// Returns whether nothing can be missing below a table's mark, so that it can be compared. The mark that a seed notes is
-    /// proved only once a barrier that was set after it has been retired; a live table's was proved by whoever stored it.
+    /// proved only once a barrier that was set after it has been retired; a later one was proved by whoever stored it.
     /// A process that has just begun behind a long transaction thus finds deletes and damage at once.
     pub fn is_mark_proved(&self, table: &TableWork) -> bool {
-        self.fence_proved || table.record.state == TableState::Live
+        // A table has been live before records told of marks.
+        self.fence_proved || table.record.mark_proved || table.record.state == TableState::Live
     }
 
     /// Returns the indexes of the tables whose highest id an observation must read.

@@ -123,6 +123,7 @@ fn record(table: &str) -> TableRecord {
         name: name(table),
         state: TableState::Live,
         mark: Mark::None,
+        mark_proved: true,
         soft_mark: None,
         cut_at: Some(at(98)),
         rows_applied: 0,

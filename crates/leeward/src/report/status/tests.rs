@@ -41,6 +41,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         name: TableName::new("shop", name),
         state,
         mark: Mark::None,
+        mark_proved: true,
         soft_mark: None,
         cut_at: ago(90_000),
         rows_applied: 1_234,
