@@ -30,6 +30,7 @@ struct Waiting {
     database: String,
     table: String,
     cause: String,
+    reason: String,
 }
 
 impl Waiting {
@@ -85,7 +86,7 @@ impl Dba {
         let (braked, dropped) = (with("brake"), with("dropped"));
         let odd = |one: &&Waiting| !["definition_drift", "brake", "dropped"].contains(&one.cause.as_str());
         for one in waiting.iter().filter(odd) {
-            news.broken(&format!("{} is quarantined: {}", one.name(), one.cause));
+            news.broken(&format!("{} is quarantined: {}: {}", one.name(), one.cause, one.reason));
         }
         if !braked.is_empty() {
             self.agree(stage, &braked, news).await?;
@@ -177,8 +178,8 @@ async fn waiting(stage: &Stage) -> Result<Vec<Waiting>> {
     let rows: Vec<(String, String, String)> = stage.query(Side::Target, &sql).await?;
     let read = |(database, table, record): (String, String, String)| {
         let record: Value = serde_json::from_str(&record).context("read a table's record")?;
-        let cause = record["state"]["cause"].as_str().unwrap_or_default().to_owned();
-        Ok(Waiting { database, table, cause })
+        let of_state = |field: &str| record["state"][field].as_str().unwrap_or_default().to_owned();
+        Ok(Waiting { database, table, cause: of_state("cause"), reason: of_state("reason") })
     };
     rows.into_iter().map(read).collect()
 }
