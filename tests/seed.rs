@@ -53,7 +53,7 @@ async fn copied(stage: &Stage, chunks: u64) -> Result<()> {
 each_kind! {
     /// Killed while it creates tables, while it copies, while it builds indexes and while it compares; each run goes on
     /// where the last one was. Rows are written and deleted in between.
-    async fn a_seed_killed_at_many_moments_ends_equal(kind: Kind) -> Result<()> {
+    async fn a_seed_killed_at_many_moments_ends_equal_t6(kind: Kind) -> Result<()> {
         let mut stage = Stage::shared(kind, "seed_kill").await?;
         stage.policy(SMALL_CHUNKS)?;
         stage.on_source(&wide_tables()).await?;

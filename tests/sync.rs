@@ -46,7 +46,7 @@ async fn prepare(stage: &mut Stage) -> Result<Vec<Traffic>> {
 each_kind! {
     /// Seeded under load, synced under load over a slow link: every state seen while the lane is live is one that the
     /// source had, though transactions span tables and databases. When the load ends, both sides are equal.
-    async fn a_live_target_is_a_state_of_the_source_at_every_moment(kind: Kind) -> Result<()> {
+    async fn a_live_target_is_a_state_of_the_source_at_every_moment_t30(kind: Kind) -> Result<()> {
         let mut stage = Stage::shared(kind, "under_load").await?;
         let traffic = prepare(&mut stage).await?;
         let load = Workload { traffic, transactions_per_s: 30, connections: 3, seed: 7 };

@@ -254,7 +254,7 @@ each_kind! {
 
     /// A table that stays locked is not known to be equal; the others are compared all the same. A stop is obeyed while
     /// the lock is waited for.
-    async fn a_locked_table_holds_up_no_other_and_no_stop(kind: Kind) -> Result<()> {
+    async fn a_locked_table_holds_up_no_other_and_no_stop_t25(kind: Kind) -> Result<()> {
         let stage = Stage::shared(kind, "verify_locked").await?;
         stage
             .on_source(

@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_source_settles_one_observation_later() {
+    fn a_quiet_source_settles_the_heads_of_the_look_before_t4() {
         let mut fence = Fence::default();
         assert_eq!(proved(&mut fence, &seen(1, &[])), None);
         assert_eq!(proved(&mut fence, &seen(2, &[])), Some(at(1)));

@@ -34,7 +34,7 @@ fn no_row_value_survives_in_any_form_of_a_fault() {
 }
 
 #[test]
-fn codes_become_kinds() {
+fn codes_become_kinds_t12_t24_t33() {
     let cases = [
         (1040, "Too many connections", FaultKind::TooManyConnections),
         (1203, "User lee already has more than 'max_user_connections'", FaultKind::TooManyConnections),

@@ -29,7 +29,7 @@ async fn table(session: &mut Session, database: &str) -> Result<(String, String)
 }
 
 leeward_testkit::each_kind! {
-    async fn rows_arrive_and_are_counted(kind: Kind) -> Result<()> {
+    async fn rows_arrive_and_are_counted_t42(kind: Kind) -> Result<()> {
         let (target, database) = target(kind).await?;
         let mut session = Session::open(&target, "test").await?;
         let (table, sql) = table(&mut session, &database).await?;
@@ -61,7 +61,7 @@ leeward_testkit::each_kind! {
     }
 
     /// T42: the server would keep what it got, had it been told that this was the end.
-    async fn a_body_that_fails_leaves_nothing_behind(kind: Kind) -> Result<()> {
+    async fn a_body_that_fails_leaves_nothing_behind_t42(kind: Kind) -> Result<()> {
         let (target, database) = target(kind).await?;
         let mut session = Session::open(&target, "test").await?;
         let (table, sql) = table(&mut session, &database).await?;
@@ -80,7 +80,7 @@ leeward_testkit::each_kind! {
     }
 
     /// Even where a transaction was ended behind the session's back.
-    async fn a_body_that_fails_in_autocommit_leaves_nothing_either(kind: Kind) -> Result<()> {
+    async fn a_body_that_fails_in_autocommit_leaves_nothing_either_t42(kind: Kind) -> Result<()> {
         let (target, database) = target(kind).await?;
         let mut session = Session::open(&target, "test").await?;
         let (table, sql) = table(&mut session, &database).await?;

@@ -24,7 +24,7 @@ async fn spell(rows: &mut Rows<'_>) -> Result<String> {
 }
 
 leeward_testkit::each_kind! {
-    async fn a_session_knows_its_server_and_has_its_settings(kind: Kind) -> Result<()> {
+    async fn a_session_knows_its_server_and_has_its_settings_t22_t35(kind: Kind) -> Result<()> {
         let (target, _) = target(kind).await?;
         let mut session = Session::open(&target, "test").await?;
         let expected = if kind == Kind::MariaDb { Flavor::MariaDb } else { Flavor::MySql };
@@ -161,7 +161,7 @@ leeward_testkit::each_kind! {
     }
 
     /// T43: what is left is not read, and the server notices that nobody listens.
-    async fn a_stream_dropped_half_read_is_not_drained(kind: Kind) -> Result<()> {
+    async fn a_stream_dropped_half_read_is_not_drained_t43(kind: Kind) -> Result<()> {
         let source = source(kind).await?;
         let proxy = Proxy::start(pair(kind).await?.source.address().await?, Link::default()).await?;
         let mut session = Session::open(&through(&proxy, &source), "test").await?;

@@ -59,7 +59,7 @@ leeward_testkit::each_kind! {
     }
 
     /// T32: an answer that nobody waited for must not be taken for the next statement's.
-    async fn a_cancelled_call_breaks_the_session_and_its_statement_can_be_stopped(kind: Kind) -> Result<()> {
+    async fn a_cancelled_call_breaks_the_session_and_its_statement_can_be_stopped_t32_t43(kind: Kind) -> Result<()> {
         let source = source(kind).await?;
         let mut session = Session::open(&source, "test").await?;
         let thread_id = session.thread_id();
@@ -76,7 +76,7 @@ leeward_testkit::each_kind! {
         Ok(())
     }
 
-    async fn a_cancellation_at_any_moment_never_mixes_answers(kind: Kind) -> Result<()> {
+    async fn a_cancellation_at_any_moment_never_mixes_answers_t32(kind: Kind) -> Result<()> {
         let source = source(kind).await?;
         for micros in (0..60).map(|step| step * 40) {
             let mut session = Session::open(&source, "test").await?;

@@ -119,7 +119,7 @@ async fn ensure_equal_tables(source: &Endpoint, target: &Endpoint, schemas: &[&s
 }
 
 leeward_testkit::each_kind! {
-    async fn the_projects_sample_is_made_as_it_was(kind: Kind) -> Result<()> {
+    async fn the_projects_sample_is_made_as_it_was_t31(kind: Kind) -> Result<()> {
         let (source, target) = ends(kind).await?;
         let mut conn = pair(kind).await?.source.connect().await?;
         sample::load_harbor_as(&mut conn, "shape_harbor").await?;
@@ -130,9 +130,9 @@ leeward_testkit::each_kind! {
         ensure_equal(&source, &target, &["shape_harbor"]).await
     }
 
-    async fn sakila_is_made_as_it_was(kind: Kind) -> Result<()> {
+    async fn sakila_is_made_as_it_was_t31(kind: Kind) -> Result<()> {
         let Some(folder) = sample::locate_sakila() else {
-            return skip("sakila_is_made_as_it_was", kind, "sakila is not there");
+            return skip("sakila_is_made_as_it_was_t31", kind, "sakila is not there");
         };
         let (source, target) = ends(kind).await?;
         let mut conn = pair(kind).await?.source.connect().await?;

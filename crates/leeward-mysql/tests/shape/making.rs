@@ -46,7 +46,7 @@ leeward_testkit::each_kind! {
         Ok(())
     }
 
-    async fn databases_get_the_sources_collation(kind: Kind) -> Result<()> {
+    async fn databases_get_the_sources_collation_t31(kind: Kind) -> Result<()> {
         let (_, target) = ends(kind).await?;
         let mut shape = TargetShape::open(&target).await?;
         let schema = SchemaFacts { name: "making `db".to_owned(), collation: "latin1_german1_ci".to_owned() };
@@ -61,7 +61,7 @@ leeward_testkit::each_kind! {
     }
 
     /// A foreign definer needs more than an RDS master user of MariaDB holds (`rds.md` §1.1).
-    async fn a_definer_is_replaced_only_where_it_is_refused(kind: Kind) -> Result<()> {
+    async fn a_definer_is_replaced_only_where_it_is_refused_t31(kind: Kind) -> Result<()> {
         let (_, target) = ends(kind).await?;
         let server = &pair(kind).await?.target;
         script(server, "CREATE DATABASE making_definer;").await?;

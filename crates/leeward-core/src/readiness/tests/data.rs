@@ -65,7 +65,7 @@ fn data_01_takes_nothing_for_equal_that_was_not_compared_t25() {
 }
 
 #[test]
-fn data_02_knows_the_age_of_the_proof() {
+fn data_02_knows_the_age_of_the_proof_t36() {
     const DAY: i64 = 86_400;
     table_of(
         "DATA-02",

@@ -109,7 +109,7 @@ fn par_03_wants_durable_commits() {
 }
 
 #[test]
-fn par_06_lets_triggers_be_created() {
+fn par_06_lets_triggers_be_created_t31() {
     table_of(
         "PAR-06",
         &[

@@ -343,7 +343,7 @@ fn sch_06_compares_character_sets() {
 }
 
 #[test]
-fn sch_07_and_08_watch_counters() {
+fn sch_07_and_08_watch_counters_t31() {
     table_of(
         "SCH-07",
         &[

@@ -86,7 +86,7 @@ fn sync_01_measures_the_rpo() {
 }
 
 #[test]
-fn sync_02_finds_the_oldest_table() {
+fn sync_02_finds_the_oldest_table_t36() {
     table_of(
         "SYNC-02",
         &[
