@@ -40,6 +40,16 @@ async fn signs_host_port_and_user_for_fifteen_minutes() {
 }
 
 #[tokio::test]
+async fn every_token_is_signed_with_the_keys_of_its_moment_t34() {
+    let source = source_for(clockless(), HOST, "leeward").await.unwrap();
+    for key in ["AKIDFIRST", "AKIDSECOND"] {
+        source.account.hold(keys(key)).await;
+        let token = source.token().await.unwrap();
+        assert!(token.expose().contains(&format!("X-Amz-Credential={key}%2F")), "a token was kept");
+    }
+}
+
+#[tokio::test]
 async fn the_region_of_the_host_wins_over_the_settings() {
     let settings = AwsSettings { region: Some("eu-west-1".to_owned()), ..AwsSettings::default() };
     for (host, region) in [(HOST, "us-west-2"), ("db.shop.internal", "eu-west-1")] {

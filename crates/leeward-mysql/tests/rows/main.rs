@@ -3,6 +3,7 @@
 //!
 //! No engine runs here: what is read, compared and written is chosen by the tests.
 
+mod borders;
 mod catalogue;
 mod conflicts;
 mod definitions;
@@ -10,6 +11,8 @@ mod families;
 mod locked;
 mod mutations;
 mod packets;
+mod refused;
 mod separators;
 mod setup;
 mod values;
+mod views;

@@ -47,7 +47,47 @@ impl PasswordSource for Rotated {
     }
 }
 
+/// Gives another account each time.
+struct OnceEach {
+    asked: AtomicU32,
+}
+
+#[async_trait]
+impl PasswordSource for OnceEach {
+    async fn password(&self, _age: PasswordAge) -> Result<Password, Fault> {
+        let user = format!("once_{}", self.asked.fetch_add(1, Ordering::SeqCst));
+        Ok(Password { text: Secret::new(&user), user: Some(user), cleartext: Cleartext::Never })
+    }
+}
+
 leeward_testkit::each_kind! {
+    /// A token of IAM is good for 15 minutes, and a lane opens connections for months: none is kept for the next one.
+    async fn every_connection_asks_for_a_password_of_its_own_t34(kind: Kind) -> Result<()> {
+        let once = Arc::new(OnceEach { asked: AtomicU32::new(0) });
+        let endpoint = Endpoint { password: once.clone(), ..source(kind).await? };
+        for user in ["once_0", "once_1", "once_2"] {
+            pair(kind).await?.source.create_account(user, user, "USAGE").await?;
+            let mut session = Session::open(&endpoint, "test").await?;
+            let row = session.row("ask who we are", "SELECT USER()").await?.context("a row")?;
+            ensure!(row.get::<String, _>(0).is_some_and(|seen| seen.starts_with(user)), "{row:?}");
+        }
+        ensure!(once.asked.load(Ordering::SeqCst) == 3);
+        Ok(())
+    }
+
+    /// After a failover the old writer answers so for as long as it is asked over an old connection.
+    async fn a_server_that_takes_no_writes_is_left_at_once_t33(kind: Kind) -> Result<()> {
+        let (target, database) = target(kind).await?;
+        let mut session = Session::open(&target, "test").await?;
+        session.run("make a table", &format!("CREATE TABLE {database}.t (id INT PRIMARY KEY)")).await?;
+        session.run("begin", "START TRANSACTION READ ONLY").await?;
+        let fault = session.run("write", &format!("INSERT INTO {database}.t VALUES (1)")).await.unwrap_err();
+        ensure!(fault.kind == FaultKind::ReadOnly && session.is_broken(), "{fault}");
+        let fault = session.run("go on", "DO 0").await.unwrap_err();
+        ensure!(fault.kind == FaultKind::Unreachable, "{fault}");
+        Ok(())
+    }
+
     async fn a_wrong_password_is_refused_and_not_shown(kind: Kind) -> Result<()> {
         pair(kind).await?.source.create_account("locked_out", "right", "USAGE").await?;
         let password = Arc::new(FixedPassword::new("hunter2"));
