@@ -1,11 +1,12 @@
 //! What stands between a row of the cut and the target: triggers, foreign keys, checks, unique indexes of every kind,
 //! and packets that are too small. Each is a way in which writing a row has changed, lost or multiplied rows elsewhere.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use leeward_testkit::each_kind;
 use leeward_testkit::servers::Kind;
+use mysql_async::prelude::Queryable;
 
-use crate::support::{ROW_VALUE, Stage};
+use crate::support::{ROW_VALUE, Stage, eventually};
 
 /// Leaves everything to deltas: the scrub must not help.
 const NO_SCRUB: &str = "[scrub]\npass_interval = \"1d\"\nreconcile_interval = \"1d\"\n";
@@ -297,6 +298,43 @@ each_kind! {
         stage.table_is("orders", "quarantined").await?;
         stage.on_target("ALTER TABLE orders CHANGE orderID OrderId INT NULL;").await?;
         stage.table_is("orders", "live").await?;
+        stage.caught_up().await?;
+        sync.stop().await?.exits(0);
+        stage.assert_equal().await
+    }
+
+    /// T7: somebody's transaction on the target wants a row that Leeward holds while Leeward waits for one of its own. The
+    /// server undoes all that Leeward has written in this cycle; the next one writes it again.
+    async fn a_deadlock_on_the_target_costs_a_cycle_and_no_row_t7(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "deadlocked").await?;
+        stage.policy(NO_SCRUB)?;
+        stage
+            .on_source(&format!(
+                "CREATE TABLE first (id INT NOT NULL PRIMARY KEY, n INT NOT NULL, {CLOCK}); CREATE TABLE second LIKE first;
+                 INSERT INTO first (id, n) VALUES (1, 1); INSERT INTO second (id, n) VALUES (1, 1), (2, 2);"
+            ))
+            .await?;
+        stage.seed().await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        let mut other = stage.target().connect().await?;
+        // Who has written most is not the one that is undone.
+        other
+            .query_drop(
+                "USE deadlocked; START TRANSACTION; INSERT INTO second (id, n) WITH RECURSIVE n AS (SELECT 1000 AS i UNION ALL
+                   SELECT i + 1 FROM n WHERE i < 1900) SELECT i, i FROM n; SELECT n FROM second WHERE id = 2 FOR UPDATE",
+            )
+            .await?;
+        stage.on_source("START TRANSACTION; UPDATE first SET n = 10; UPDATE second SET n = 20; COMMIT;").await?;
+        let waits = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'
+                     AND trx_query LIKE '%deadlocked%second%'";
+        eventually("Leeward waits for the row", async || {
+            Ok((stage.target_value::<u64>(waits).await? > 0).then_some(()))
+        })
+        .await?;
+        other.query_drop("SELECT n FROM first WHERE id = 1 FOR UPDATE").await.context("Leeward is the one that is undone")?;
+        other.query_drop("ROLLBACK").await?;
+        other.disconnect().await?;
         stage.caught_up().await?;
         sync.stop().await?.exits(0);
         stage.assert_equal().await

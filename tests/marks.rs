@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use leeward_testkit::each_kind;
 use leeward_testkit::proxy::Link;
-use leeward_testkit::servers::Kind;
-
+use leeward_testkit::servers::{Kind, ServerOptions};
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::support::{ROW_VALUE, Stage, eventually};
@@ -245,6 +245,82 @@ each_kind! {
         stage.caught_up().await?;
         sync.stop().await?.exits(0);
         a.disconnect().await?;
+        stage.assert_equal().await
+    }
+
+    /// T2: bulk inserts take ids a few at a time where `innodb_autoinc_lock_mode` is 2, so ids of two that run at once
+    /// and those of single rows lie between each other, and the lowest become visible last. A server of its own, for
+    /// MariaDB has another default.
+    async fn rows_of_bulk_inserts_whose_ids_interleave_arrive_t2(kind: Kind) -> Result<()> {
+        let extra_args = vec!["--innodb-autoinc-lock-mode=2".to_owned()];
+        let stage = Stage::own_with(kind, "bulk_ids", ServerOptions { extra_args, ..ServerOptions::default() }).await?;
+        followed_stage(&stage).await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        // A row every half second, each with the next id of its handful.
+        let slow = "INSERT INTO by_id (note) WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 9) \
+                    SELECT CONCAT('bulk ', i, SLEEP(0.5)) FROM n";
+        let bulk = async |mut conn: Conn| -> Result<()> {
+            conn.query_drop(slow).await?;
+            conn.disconnect().await.context("close the connection")
+        };
+        let (one, other) = (stage.source_conn().await?, stage.source_conn().await?);
+        let single = async {
+            for _ in 0..6 {
+                stage.on_source(&insert_both()).await?;
+                stage.caught_up().await?;
+            }
+            anyhow::Ok(())
+        };
+        tokio::try_join!(bulk(one), bulk(other), single)?;
+        stage.caught_up().await?;
+        let between = "SELECT COUNT(*) FROM bulk_ids.by_id one JOIN bulk_ids.by_id bulk ON bulk.note LIKE 'bulk%'
+            AND one.note NOT LIKE 'bulk%' AND one.id > bulk.id";
+        assert!(stage.target_value::<u64>(between).await? > 0, "no id lies between: the test proves nothing");
+        sync.stop().await?.exits(0);
+        stage.assert_equal().await
+    }
+
+    /// T41: a statement that waits for a table has fixed its clock before its transaction begins. The lock lets others
+    /// read, so marks move on while it waits; then its transaction stays open for some cycles.
+    async fn rows_of_a_statement_that_waited_for_a_table_arrive_t41(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "late_lock").await?;
+        followed_stage(&stage).await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        let (mut locker, mut waiting) = (stage.source_conn().await?, stage.source_conn().await?);
+        let cycles = async || -> Result<()> {
+            for _ in 0..4 {
+                stage.on_source("INSERT INTO by_id (note) VALUES ('meanwhile');").await?;
+                stage.caught_up().await?;
+            }
+            Ok(())
+        };
+        locker.query_drop("LOCK TABLES by_clock READ").await?;
+        let thread = waiting.id();
+        let insert = async {
+            let slow = "INSERT INTO by_clock (note) SELECT 'late' UNION ALL SELECT CONCAT('later', SLEEP(5))";
+            waiting.query_drop(slow).await.context("insert behind the lock")
+        };
+        let watch = async {
+            let mut looker = stage.source_conn().await?;
+            let waits = format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = {thread} AND STATE LIKE '%lock%'");
+            eventually("the statement waits", async || {
+                let waits: Option<u64> = looker.query_first(&waits).await?;
+                Ok((waits > Some(0)).then_some(()))
+            })
+            .await?;
+            looker.disconnect().await?;
+            cycles().await?;
+            locker.query_drop("UNLOCK TABLES").await?;
+            cycles().await
+        };
+        tokio::try_join!(insert, watch)?;
+        stage.caught_up().await?;
+        assert_eq!(rows(&stage).await?.1, 4, "rows of the statement that waited are missing");
+        sync.stop().await?.exits(0);
+        locker.disconnect().await?;
+        waiting.disconnect().await?;
         stage.assert_equal().await
     }
 }

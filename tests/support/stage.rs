@@ -58,7 +58,12 @@ impl Stage {
 
     /// Sets the stage on two servers of the test's own, which it may kill.
     pub async fn own(kind: Kind, name: &str) -> Result<Stage> {
-        let pair = Pair::start(kind, ServerOptions::default()).await?;
+        Stage::own_with(kind, name, ServerOptions::default()).await
+    }
+
+    /// The same on servers that are started with these options.
+    pub async fn own_with(kind: Kind, name: &str, options: ServerOptions) -> Result<Stage> {
+        let pair = Pair::start(kind, options).await?;
         create_accounts(&pair).await?;
         Stage::set(Servers::Own(Box::new(pair)), name).await
     }

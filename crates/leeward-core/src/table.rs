@@ -178,3 +178,49 @@ impl Table {
         self.engine.eq_ignore_ascii_case("InnoDB")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(keys: &[(&str, bool, &[&str])]) -> Table {
+        let column = |(name, nullable): (&str, Nullability)| Column {
+            name: name.into(),
+            data_type: "int".into(),
+            column_type: "int".into(),
+            charset: None,
+            collation: None,
+            nullable,
+            default: None,
+            fsp: 0,
+            auto_increment: false,
+            on_update_now: false,
+            generated: None,
+            invisible: false,
+        };
+        let part = |name: &&str| KeyPart { column: Some((*name).into()), prefix_chars: None };
+        let key = |(name, unique, parts): &(&str, bool, &[&str])| Key {
+            name: (*name).into(),
+            unique: *unique,
+            method: "BTREE".into(),
+            parts: parts.iter().map(part).collect(),
+        };
+        Table {
+            name: TableName::new("shop", "orders"),
+            engine: "InnoDB".into(),
+            collation: "utf8mb4_bin".into(),
+            columns: [("maybe", Nullability::Nullable), ("sure", Nullability::NotNull)].map(column).into(),
+            keys: keys.iter().map(key).collect(),
+            foreign_keys: Vec::new(),
+            partitioned: false,
+        }
+    }
+
+    #[test]
+    fn a_nullable_unique_key_tells_no_rows_apart_t10() {
+        assert_eq!(table(&[("u", true, &["maybe"])]).row_key_name(), None);
+        assert_eq!(table(&[("u", true, &["sure", "maybe"])]).row_key_name(), None);
+        assert_eq!(table(&[("k", false, &["sure"])]).row_key_name(), None);
+        assert_eq!(table(&[("u", true, &["maybe"]), ("v", true, &["sure"])]).row_key_name(), Some("v"));
+    }
+}

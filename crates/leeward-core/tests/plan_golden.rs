@@ -163,3 +163,17 @@ fn a_stale_plan_is_told_column_by_column() {
     assert_eq!((&stale[2].name, stale[2].how[0].as_str()), (&gone, "is gone"), "{told:?}");
     assert_eq!(stale[3].how, ["is new: nothing of it is copied"], "{told:?}");
 }
+
+/// Statistics say that both tables are empty; a look into them has counted 1,000 rows of one and 60,000 of the other, which
+/// is more than may be rewritten whole.
+#[test]
+fn a_statistic_of_no_rows_is_not_believed_t35() {
+    let (_, _, survey, plan) = plans().into_iter().find(|(case, ..)| case == "without-key").expect("the case");
+    for (table, counted) in [("statistics_say_zero", 1_000), ("counted_past_the_statistics", 60_000)] {
+        let seen = survey.tables.iter().find(|seen| seen.table.name.table == table).expect("surveyed");
+        assert_eq!((seen.rows_estimate, seen.rows_at_least), (0, counted));
+    }
+    let kept = plan.tables.iter().find(|kept| kept.name().table == "statistics_say_zero").expect("kept");
+    assert_eq!(kept.rows_estimate, 1_000);
+    assert!(plan.left_out.iter().any(|left| left.name.table == "counted_past_the_statistics"));
+}
