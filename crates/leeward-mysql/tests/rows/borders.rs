@@ -123,8 +123,11 @@ async fn ensure_each_row_in_one_range(kind: Kind, at: usize, keyed: &Keyed) -> R
     Ok(())
 }
 
-/// Keys that an index serves, made from a row's number.
-const SERVED: [(&str, &str, fn(u32) -> String); 9] = [
+/// Columns, their key, and the cells of a row by its number.
+type Served = (&'static str, &'static str, fn(u32) -> String);
+
+/// Keys that an index serves.
+const SERVED: [Served; 9] = [
     ("id INT", ID, |row| row.to_string()),
     ("id BIGINT UNSIGNED", ID, |row| (u64::MAX - u64::from(row)).to_string()),
     ("a INT, b INT", "PRIMARY KEY (a,b)", |row| format!("{},{}", row / 50, row)),
