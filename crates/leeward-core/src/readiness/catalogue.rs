@@ -40,7 +40,7 @@ impl Check {
 }
 
 /// Every check. All of them run, every time.
-pub(super) const CATALOGUE: [Check; 45] = [
+pub(super) const CATALOGUE: [Check; 46] = [
     state(
         "SYNC-01",
         Blocker,
@@ -59,6 +59,8 @@ pub(super) const CATALOGUE: [Check; 45] = [
     state("SYNC-06", High, "classes hold", "no contradiction seen", sync::class_drift).from("what comparisons showed"),
     state("SYNC-07", High, "every table has a key", "a primary or unique not-null key", sync::keyless_tables)
         .from("the plan"),
+    state("SYNC-08", Medium, "marks move", "no transaction holds them back for long", sync::marks_move)
+        .from("what the last cycle saw of the source's transactions"),
     state("DATA-01", Blocker, "content is equal", "every table compared whole, no difference", data::checksum_parity)
         .from("last complete comparison of each table, made inside a cut")
         .class(EvidenceClass::Tested),

@@ -1,11 +1,14 @@
 //! SYNC: is the target kept in step, all of it, and how far behind is it?
 
+use chrono::NaiveDateTime;
+
 use super::facts::{Dated, ReadinessFacts, seen};
 use super::loss::{as_of, exposure, lane_word};
 use super::outcome::{Answer, Missing, Outcome};
 use super::page::{duration, listed, statements, time};
 use super::sight::sees;
 use crate::class::{Class, Strategy};
+use crate::fence::Holder;
 use crate::grants::quoted_table;
 use crate::lane::{LaneRecord, LaneState, TableState};
 use crate::name::{SYSTEM_SCHEMAS, Side};
@@ -262,5 +265,37 @@ pub(super) fn keyless_tables(facts: &ReadinessFacts) -> Answer {
         Outcome::warn(at, format!("no key, kept by rewriting them whole: {}", listed(&small)), remedy(&small))
     } else {
         Outcome::pass(at, format!("all {} tables have a key", plan.tables.len()))
+    })
+}
+
+/// How long a transaction of the source may hold the marks back until a person should know: no request of a user takes that
+/// long, and whoever runs a batch wants to know before a failover that its end will not be on the target.
+const HELD_WARN_S: i64 = 600;
+
+/// SYNC-08: nobody's transaction has held the marks back for long. Others' rows arrive all the same.
+pub(super) fn marks_move(facts: &ReadinessFacts) -> Answer {
+    let lane = lane(facts)?;
+    let held_ms = |since: Option<NaiveDateTime>| {
+        let held = lane.value.cut_at.zip(since).map(|(cut_at, since)| cut_at - since);
+        held.map_or(0, |held| held.num_milliseconds().max(0))
+    };
+    let holders = &lane.value.holders;
+    let told = |holder: &Holder| {
+        let who = holder.thread.map_or("a prepared transaction".to_owned(), |thread| format!("thread {thread}"));
+        format!("{who} of {} for {}", holder.account, duration(held_ms(holder.since)))
+    };
+    let told: Vec<String> = holders.iter().map(told).collect();
+    let longest_ms = holders.iter().map(|holder| held_ms(holder.since)).max().unwrap_or(0);
+    Ok(if longest_ms > HELD_WARN_S * 1000 {
+        Outcome::warn(
+            lane.at,
+            format!("marks are held back by {}", listed(&told)),
+            "find out what those transactions are: what they have written is not on the target, and would be lost with the \
+             source; end them there (on RDS `CALL mysql.rds_kill(…)`), or wait for them",
+        )
+    } else if told.is_empty() {
+        Outcome::pass(lane.at, "nobody holds the marks back")
+    } else {
+        Outcome::pass(lane.at, format!("held back by {}", listed(&told)))
     })
 }

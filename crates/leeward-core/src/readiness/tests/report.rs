@@ -31,7 +31,7 @@ fn of_what_nothing_was_seen_nothing_passes() {
         settings.platform = platform;
         let report = judge(&ReadinessFacts::unseen(now(), "main", settings, "the target did not answer"));
         assert_eq!((report.verdict, report.exit_code()), (Verdict::NotReady, 2));
-        assert_eq!(report.checks.len(), 45);
+        assert_eq!(report.checks.len(), 46);
         for check in &report.checks {
             assert!(matches!(check.status, Status::Unknown | Status::NotApplicable), "{} passed on nothing", check.id);
         }
@@ -182,7 +182,7 @@ fn both_forms_hold_the_same_and_nothing_secret() {
     assert_eq!(json["verdict"], "NOT_READY");
     assert_eq!(json["generated_at"], "2026-11-20T12:01:40.000000Z");
     assert_eq!(json["rpo"]["objective_s"], 60);
-    assert_eq!(json["checks"].as_array().unwrap().len(), 45);
+    assert_eq!(json["checks"].as_array().unwrap().len(), 46);
     for check in &report.checks {
         assert!(text.contains(check.id), "{} is not printed", check.id);
     }

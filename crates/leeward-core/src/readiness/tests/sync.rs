@@ -3,6 +3,7 @@
 use super::super::outcome::Status::{Fail, Pass, Unknown, Warn};
 use super::{at, change, lane, name, planned_tables, table, table_of};
 use crate::class::{Class, Confidence, Strategy};
+use crate::fence::Holder;
 use crate::lane::{LaneState, QuarantineCause, TableState};
 use crate::mark::{Contradicted, Contradiction};
 use crate::plan::{Fallback, FenceMode, LeftOut, LeftOutReason};
@@ -275,4 +276,23 @@ fn sync_06_and_07_name_tables_that_are_not_what_they_seem() {
             ),
         ],
     );
+}
+
+#[test]
+fn sync_08_names_who_holds_the_marks_back() {
+    let held_for = |seconds: i64| {
+        move |facts: &mut super::ReadinessFacts| {
+            let lane = change(&mut facts.lane).as_mut().unwrap();
+            let since = lane.cut_at.unwrap() - chrono::TimeDelta::seconds(seconds);
+            lane.holders = vec![Holder { thread: Some(88), account: "app@10.0.0.7".into(), since: Some(since) }];
+        }
+    };
+    let (mut short, mut long) = (super::ready(), super::ready());
+    held_for(30)(&mut short);
+    held_for(1_500)(&mut long);
+    let (quiet, short, long) =
+        (super::check(&super::ready(), "SYNC-08"), super::check(&short, "SYNC-08"), super::check(&long, "SYNC-08"));
+    assert_eq!((quiet.status, short.status, long.status), (Pass, Pass, Warn));
+    assert!(short.actual.contains("thread 88 of app@10.0.0.7 for 30"), "{}", short.actual);
+    assert!(long.actual.contains("thread 88 of app@10.0.0.7 for 25"), "{}", long.actual);
 }
