@@ -8,7 +8,7 @@ use leeward_mysql::session::Session;
 use leeward_testkit::servers::pair;
 
 use crate::catalogue::Type;
-use crate::setup::{CATALOGUE, between, catalogue, look, open, planned};
+use crate::setup::{CATALOGUE, SAME_FROM, between, catalogue, look, open, planned};
 
 /// Changes of a table whose eight rows (ids 1 to 8) hold one value in `v` and another in `w`. `@v` and `@w` stand for
 /// them.
@@ -53,11 +53,37 @@ fn keyless(table: &PlannedTable) -> PlannedTable {
     table
 }
 
-/// Makes the two tables for one type's first two values; they are gone with the session.
-async fn make(session: &mut Session, at: usize, of: &Type) -> Result<()> {
-    let declared = &of.declared;
+/// Two values of a type, by the catalogue's table and their ids in it.
+struct Twins {
+    table: String,
+    one: usize,
+    two: usize,
+}
+
+impl Twins {
+    /// Finds two that read as long as each other: a change of length would be seen by weaker checksums too. A float is
+    /// hashed as its bits, so any two are of one length.
+    async fn find(session: &mut Session, table: &str, of: &Type) -> Result<Twins> {
+        let query = format!(
+            "SELECT x.id,y.id,LENGTH(x.v)=LENGTH(y.v) same FROM {table} x JOIN {table} y ON y.id>x.id
+             WHERE x.id>0 AND y.id<{SAME_FROM} AND LENGTH(x.v)>0 AND LENGTH(y.v)>0 ORDER BY same DESC,x.id,y.id LIMIT 1"
+        );
+        let row = session.row("find two values", query).await?.context("two values")?;
+        let (one, two, same): (usize, usize, bool) = mysql_async::from_row(row);
+        ensure!(same || of.declared.starts_with("FLOAT") || of.declared.starts_with("DOUBLE"), "no two of one length");
+        Ok(Twins { table: table.to_owned(), one, two })
+    }
+
+    /// Returns the expressions of both values.
+    fn values(&self) -> [String; 2] {
+        [self.one, self.two].map(|id| format!("(SELECT v FROM {} WHERE id={id})", self.table))
+    }
+}
+
+/// Makes the two tables for two values; they are gone with the session.
+async fn make(session: &mut Session, twins: &Twins, of: &Type) -> Result<()> {
+    let (declared, [one, two]) = (&of.declared, twins.values());
     let ids = (1..=8).map(|id| format!("SELECT {id} id")).collect::<Vec<_>>().join(" UNION ALL ");
-    let (one, two) = (format!("(SELECT v FROM t{at} WHERE id=1)"), format!("(SELECT v FROM t{at} WHERE id=2)"));
     let statements = [
         "DROP TEMPORARY TABLE IF EXISTS s,k".to_owned(),
         // Members of a list are named in UTF-8.
@@ -75,23 +101,24 @@ async fn make(session: &mut Session, at: usize, of: &Type) -> Result<()> {
     Ok(())
 }
 
-/// Runs a change, with the values of the catalogue's table for `@v` and `@w`.
-async fn change(session: &mut Session, at: usize, change: &str) -> Result<()> {
-    let value = |id: usize| format!("(SELECT v FROM t{at} WHERE id={id})");
-    let change = change.replace("@v", &value(1)).replace("@w", &value(2));
+/// Runs a change, with the two values for `@v` and `@w`.
+async fn change(session: &mut Session, twins: &Twins, change: &str) -> Result<()> {
+    let [one, two] = twins.values();
+    let change = change.replace("@v", &one).replace("@w", &two);
     session.run("change rows", change).await.map(|_| ()).context("change rows")
 }
 
-async fn ensure_all_seen(session: &mut Session, (at, of): (usize, &Type), table: &PlannedTable) -> Result<()> {
+async fn ensure_all_seen(session: &mut Session, of: &Type, table: &PlannedTable) -> Result<()> {
     let (keyed, keyless) = (renamed(table, "s"), keyless(table));
-    make(session, at, of).await?;
+    let twins = Twins::find(session, &table.name().table, of).await?;
+    make(session, &twins, of).await?;
     let cases =
         CHANGES.iter().map(|case| (&keyed, case)).chain(CHANGES_WITHOUT_KEY.iter().map(|case| (&keyless, case)));
     let range = |table: &PlannedTable| if table.has_key() { between(0, 8) } else { Default::default() };
     for (table, (what, sql)) in cases {
         session.run("set a savepoint", "SAVEPOINT before_change").await?;
         let before = look(session, table, range(table)).await?;
-        change(session, at, sql).await.with_context(|| format!("{what}: {sql}"))?;
+        change(session, &twins, sql).await.with_context(|| format!("{what}: {sql}"))?;
         let after = look(session, table, range(table)).await?;
         before.ensure_differs(&after, &format!("{}: {what}", of.declared))?;
         session.run("take it back", "ROLLBACK TO SAVEPOINT before_change").await?;
@@ -109,7 +136,7 @@ leeward_testkit::each_kind! {
         let tables = planned(&mut session, CATALOGUE).await?;
         for (at, one) in types.iter().enumerate() {
             let table = &tables[&format!("t{at}")];
-            ensure_all_seen(&mut session, (at, one), table).await.with_context(|| one.declared.clone())?;
+            ensure_all_seen(&mut session, one, table).await.with_context(|| one.declared.clone())?;
         }
         Ok(())
     }

@@ -57,9 +57,11 @@ fn shapes() -> Vec<Type> {
         each("LINESTRING", &["LINESTRING(0 0,1 1)", "LINESTRING(1 1,0 0)", "LINESTRING(0 0,1 1,1 1)"]),
         each("POLYGON", &["POLYGON((0 0,4 0,4 4,0 0))", "POLYGON((0 0,4 4,4 0,0 0))", "POLYGON((4 0,4 4,0 0,4 0))"]),
         each("MULTIPOINT", &["MULTIPOINT(0 0,1 1)", "MULTIPOINT(1 1,0 0)"]),
-        each("MULTILINESTRING", &["MULTILINESTRING((0 0,1 1))", "MULTILINESTRING((0 0,1 1),(0 0,2 2))"]),
+        each("MULTILINESTRING", &["MULTILINESTRING((0 0,1 1))", "MULTILINESTRING((0 0,1 1),(0 0,2 2))"])
+            .and([of("MULTILINESTRING((1 1,0 0))")]),
         each("MULTIPOLYGON", &["MULTIPOLYGON(((0 0,4 0,4 4,0 0)))", "MULTIPOLYGON(((0 0,4 0,4 5,0 0)))"]),
-        each("GEOMETRYCOLLECTION", &["GEOMETRYCOLLECTION(POINT(0 0))", "GEOMETRYCOLLECTION(POINT(0 0),POINT(0 0))"]),
+        each("GEOMETRYCOLLECTION", &["GEOMETRYCOLLECTION(POINT(0 0))", "GEOMETRYCOLLECTION(POINT(0 0),POINT(0 0))"])
+            .and([of("GEOMETRYCOLLECTION(POINT(0 1))")]),
         each("GEOMETRY", &["POINT(0 0)", "MULTIPOINT(0 0)", "LINESTRING(0 0,1 1)"])
             .and(["ST_GeomFromText('POINT(0 0)',3857)", "ST_GeomFromText('POINT(0 0)',4326)"]),
     ]

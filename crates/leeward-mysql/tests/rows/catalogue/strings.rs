@@ -140,7 +140,7 @@ fn names() -> Vec<Type> {
     vec![
         Type::new("ENUM('a','b','A b','Größe','it''s','')", ["'a'", "'b'", "'A b'", "'Größe'", "'it''s'", "''"]),
         Type::new("ENUM('a','A','á') COLLATE utf8mb4_bin", ["'a'", "'A'", "'á'"]),
-        Type::new("ENUM('x','Größe') CHARACTER SET latin1", ["'x'", "'Größe'"]),
+        Type::new("ENUM('x','Größe','Grüße') CHARACTER SET latin1", ["'x'", "'Größe'", "'Grüße'"]),
         // Past 255 members a value takes two bytes.
         Type::new(format!("ENUM({})", many.join(",")), ["'e0'", "'e1'", "'e254'", "'e255'", "'e256'", "'e299'"]),
         Type::new(
