@@ -106,6 +106,36 @@ each_kind! {
         Ok(())
     }
 
+    /// T6: rows past a mark that an open transaction holds are on the target when the process is killed, and are deleted
+    /// while nobody runs. Whoever begins again at the mark never sees them; counting the keys does.
+    async fn rows_deleted_while_nobody_runs_leave_afterwards_t6(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "census_downtime").await?;
+        stage.policy(POLICY)?;
+        stage.on_source(TABLES).await?;
+        fill(&stage).await?;
+        stage.seed().await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        let mut long = stage.source_conn().await?;
+        long.query_drop("START TRANSACTION").await?;
+        long.query_drop("INSERT INTO by_number (note) VALUES (0)").await?;
+        stage.on_source("INSERT INTO by_text (code, note) VALUES ('late', -1), ('later', -2);").await?;
+        stage.caught_up().await?;
+        ensure!(counts(&stage).await?.1 == ROWS + 2, "rows past the mark are not there: the test proves nothing");
+        sync.kill().await?;
+        stage.on_source("DELETE FROM by_text WHERE note < 0; DELETE FROM by_bytes WHERE note = 5;").await?;
+        long.query_drop("ROLLBACK").await?;
+        long.disconnect().await?;
+        let sync = stage.start_sync()?;
+        eventually("deleted rows have left", async || {
+            Ok((counts(&stage).await? == (ROWS, ROWS, ROWS, ROWS - 1)).then_some(()))
+        })
+        .await?;
+        stage.caught_up().await?;
+        sync.stop().await?.exits(0);
+        stage.assert_equal().await
+    }
+
     /// A table that is too large for one look is counted range by range, with the pass stored between cycles.
     async fn a_table_of_many_rows_is_counted_in_ranges(kind: Kind) -> Result<()> {
         let stage = Stage::shared(kind, "census_large").await?;
