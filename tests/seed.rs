@@ -82,6 +82,24 @@ each_kind! {
         Ok(())
     }
 
+    /// T42: somebody writes rows into the target that a later chunk brings. A bulk load would skip the chunk's own; that chunk
+    /// is loaded again in plain statements, and what was written is gone.
+    async fn rows_written_during_the_copy_are_replaced_and_none_is_skipped_t42(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "seed_written").await?;
+        stage.policy(SMALL_CHUNKS)?;
+        stage.on_source(&wide_tables()).await?;
+        let _proxy = stage.source_through(Link::with_round_trip(Duration::from_millis(40))).await?;
+        let seed = start_seed(&stage)?;
+        copied(&stage, 3).await?;
+        // That this is no duplicate shows that their chunk is still to come.
+        let written = format!("INSERT INTO wide (id, kind_id, note) VALUES ({WIDE_ROWS}, 1, 'x'), ({}, 1, 'y');", WIDE_ROWS - 1);
+        stage.on_target(&written).await?;
+        seed.ended().await?.exits(0);
+        stage.assert_equal().await?;
+        assert_eq!(stage.table_record("wide").await?["state"]["state"], "live");
+        Ok(())
+    }
+
     /// SIGTERM ends a seed at once with 0; the next run needs not wait for a lease and copies nothing twice.
     async fn a_seed_stopped_by_a_signal_goes_on_at_once(kind: Kind) -> Result<()> {
         let mut stage = Stage::shared(kind, "seed_stop").await?;

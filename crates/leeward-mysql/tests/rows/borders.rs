@@ -127,7 +127,7 @@ async fn ensure_each_row_in_one_range(kind: Kind, at: usize, keyed: &Keyed) -> R
 type Served = (&'static str, &'static str, fn(u32) -> String);
 
 /// Keys that an index serves.
-const SERVED: [Served; 9] = [
+const SERVED: [Served; 12] = [
     ("id INT", ID, |row| row.to_string()),
     ("id BIGINT UNSIGNED", ID, |row| (u64::MAX - u64::from(row)).to_string()),
     ("a INT, b INT", "PRIMARY KEY (a,b)", |row| format!("{},{}", row / 50, row)),
@@ -136,7 +136,10 @@ const SERVED: [Served; 9] = [
     ("id VARCHAR(20) CHARACTER SET utf16, b INT", "PRIMARY KEY (id,b)", |row| format!("'é{}',{row}", row / 50)),
     ("id VARBINARY(8)", ID, |row| format!("X'{row:06X}00'")),
     ("id DATETIME(6)", ID, |row| format!("'2025-01-01 00:00:00.{row:06}'")),
+    ("id TIMESTAMP(3), b INT", "PRIMARY KEY (b,id)", |row| format!("'2025-01-01 00:00:00',{row}")),
     ("id DECIMAL(20,4)", ID, |row| format!("-{row}.5")),
+    ("id DOUBLE", ID, |row| format!("{row}e-3")),
+    ("id BINARY(16)", ID, |row| format!("UNHEX(LPAD(HEX({row}),32,'0'))")),
 ];
 
 /// Rows of a table, far more than of a range and of a fetch by key.
