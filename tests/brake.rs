@@ -154,7 +154,8 @@ each_kind! {
         stage.run(&["accept"]).await?.exits(0).says(&["agreed: 40 rows may go"]);
         stage.on_source("DELETE FROM purged WHERE n BETWEEN 41 AND 300;").await?;
         let sync = stage.start_sync()?;
-        stage.table_is("purged", "catching_up").await?;
+        let sql = "SELECT COUNT(*) FROM leeward.event WHERE lane='brake_more' AND kind='readmitted'";
+        eventually("the agreement is taken up", async || Ok((stage.target_value::<u64>(sql).await? == 1).then_some(()))).await?;
         let again = held(&stage, "purged").await?;
         assert!(again["agreed"].is_null(), "{again}");
         let left = rows(&stage, "purged").await?;

@@ -295,9 +295,14 @@ each_kind! {
                  UPDATE orders SET OrderId = 11 WHERE id = 1;",
             )
             .await?;
-        stage.table_is("orders", "quarantined").await?;
-        stage.on_target("ALTER TABLE orders CHANGE orderID OrderId INT NULL;").await?;
+        eventually("the rows have arrived", async || {
+            let sql = "SELECT COUNT(*) FROM case_renamed.orders WHERE orderid IN (11, 40)";
+            Ok((stage.target_value::<u64>(sql).await? == 2).then_some(()))
+        })
+        .await?;
         stage.table_is("orders", "live").await?;
+        stage.on_target("ALTER TABLE orders CHANGE orderID OrderId INT NULL;").await?;
+        stage.on_source("UPDATE orders SET OrderId = 12 WHERE id = 1;").await?;
         stage.caught_up().await?;
         sync.stop().await?.exits(0);
         stage.assert_equal().await

@@ -1,11 +1,13 @@
 //! What the black-box tests stand on: a stage with two servers, the binary as a process, and waits that end with an
 //! event.
 
+mod definitions;
 mod leeward;
 mod stage;
 mod wait;
 mod whole;
 
+pub use definitions::{Writer, assert_same_definitions};
 pub use leeward::{Leeward, Ran, Running};
 pub use stage::{Stage, query};
 pub use wait::eventually;

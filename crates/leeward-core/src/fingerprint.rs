@@ -38,7 +38,6 @@ pub fn fingerprint(table: &Table) -> String {
 }
 
 fn column_facts(column: &Column) -> Vec<String> {
-    let temporal = matches!(column.data_type.as_str(), "timestamp" | "datetime");
     let default = column.default.as_deref().unwrap_or_default().to_lowercase();
     vec![
         column.name.clone(),
@@ -48,13 +47,16 @@ fn column_facts(column: &Column) -> Vec<String> {
         (if column.auto_increment { "counter" } else { "" }).to_owned(),
         // The class of a table rests on who writes its clock, so these two are more than defaults.
         (if column.on_update_now { "on update now" } else { "" }).to_owned(),
-        (if temporal && is_now(&default) { "default now" } else { "" }).to_owned(),
+        (if is_set_by_clock(column) { "default now" } else { "" }).to_owned(),
         column.generated.map_or(String::new(), |kind| format!("{kind:?} {}", plain_expression(&default))),
     ]
 }
 
-fn is_now(default: &str) -> bool {
-    ["current_timestamp", "now(", "localtime"].iter().any(|name| default.starts_with(name))
+/// Returns whether the server stamps the column when a row is inserted.
+pub(crate) fn is_set_by_clock(column: &Column) -> bool {
+    let default = column.default.as_deref().unwrap_or_default().to_lowercase();
+    let now = ["current_timestamp", "now(", "localtime"].iter().any(|name| default.starts_with(name));
+    now && matches!(column.data_type.as_str(), "timestamp" | "datetime")
 }
 
 /// Returns a type without what only shows: the width of integers and years (unless it is filled up with zeros, or is the
@@ -87,7 +89,7 @@ fn plain_charset(collation: &str) -> String {
 
 /// Returns an expression without quotes of names, parentheses, blanks, escapes and character set introducers, which
 /// each version prints in its own way.
-fn plain_expression(expression: &str) -> String {
+pub(crate) fn plain_expression(expression: &str) -> String {
     let bare: String = expression.chars().filter(|c| !c.is_whitespace() && !"`()\\".contains(*c)).collect();
     ["_utf8mb4'", "_utf8mb3'", "_utf8'", "_latin1'"].iter().fold(bare, |text, introducer| text.replace(introducer, "'"))
 }

@@ -17,8 +17,8 @@ pub enum LaneState {
     Seeding,
     /// Set by a cycle that could not take in everything up to its cut: tables are not consistent with each other.
     CatchingUp,
-    /// Set by a cycle after which every table of the lane that is not quarantined is in step with one cut: what its key or
-    /// clock shows has been applied. Deletes, and changes that neither shows, are found by comparing.
+    /// Set by a cycle after which every table of the lane that is neither quarantined nor only joining is in step with one
+    /// cut: what its key or clock shows has been applied. Deletes, and changes that neither shows, are found by comparing.
     Live,
     /// Set by the supervisor when a person must act; the last applied cut stays as it was.
     Blocked {
@@ -39,6 +39,12 @@ pub enum TableState {
     Seeding,
     /// Set when its rows have been copied, but it has not yet been seen to equal a cut.
     CatchingUp,
+    /// Set when it comes into a lane that is at work: new, or back with another definition. Cycles fill and compare it, and
+    /// the lane's own state does not wait for it.
+    Joining {
+        /// Where it comes from.
+        from: JoinsFrom,
+    },
     /// Set by the first cycle that took in everything up to its cut after a whole scrub.
     Live,
     /// Set when the table waits for a person while the lane goes on.
@@ -50,6 +56,16 @@ pub enum TableState {
         /// What to do.
         remedy: String,
     },
+}
+
+/// Where a table comes from that joins a lane at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinsFrom {
+    /// It is new on the source.
+    Source,
+    /// It was quarantined, for a reason that has passed.
+    Quarantine,
 }
 
 /// Why a table is quarantined; decides whether it may return by itself.
@@ -128,6 +144,14 @@ pub struct TableRecord {
     /// How far a person has released the brake, until the next whole pass has ended.
     #[serde(default)]
     pub released: Option<Released>,
+    /// The source's clock when its mark was noted, of a table that has come into a lane at work: it is compared once
+    /// everything of before is settled.
+    #[serde(default)]
+    pub noted_at: Option<NaiveDateTime>,
+    /// Columns that it has got since it was compared whole. What they hold is not on the target yet, so that its rows are
+    /// overwritten as a matter of course where they differ in nothing else.
+    #[serde(default)]
+    pub new_columns: Vec<String>,
 }
 
 /// Progress and results of the rolling comparison of one table.
@@ -156,16 +180,20 @@ pub struct ScrubRecord {
     /// Of all these, rows that a person has agreed to.
     #[serde(default)]
     pub rows_agreed: u64,
+    /// Of those that were rewritten, rows that lacked no more than what columns hold that are new, or that belong to a table
+    /// that is new.
+    #[serde(default)]
+    pub rows_filled: u64,
     /// Rows that the last complete pass had to add, rewrite or delete.
     pub last_pass_differences: u64,
 }
 
 impl ScrubRecord {
     /// Returns how many rows have been deleted or overwritten since the running pass, or the last one, began, less those
-    /// that a person has agreed to: what the brake counts.
+    /// that a person has agreed to and those that were only filled: what the brake counts.
     pub fn spent(&self) -> u64 {
         let touched = self.rows_repaired.saturating_add(self.rows_deleted).saturating_add(self.rows_buried);
-        touched.saturating_sub(self.rows_agreed)
+        touched.saturating_sub(self.rows_agreed).saturating_sub(self.rows_filled)
     }
 }
 
@@ -211,6 +239,8 @@ impl TableRecord {
             contradictions: Vec::new(),
             brake: None,
             released: None,
+            noted_at: None,
+            new_columns: Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! This crate is pure: it does no I/O, reads no clock and draws no random number, so every decision can be tested as
 //! a function from what was seen to what is done. Drivers, SDKs and the runtime live in the crates that depend on it.
 
+pub mod alteration;
 pub mod brake;
 pub mod class;
 pub mod digest;

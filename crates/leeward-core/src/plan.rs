@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::{Class, Confidence, Strategy};
 use crate::name::TableName;
-use crate::policy::Settings;
+use crate::policy::{OnDdl, Settings};
 use crate::server::{Flavor, Version};
 use crate::survey::SchemaFacts;
 use crate::table::Table;
@@ -41,6 +41,19 @@ pub struct Plan {
     pub settings: Settings,
     /// Warnings for the whole plan.
     pub warnings: Vec<String>,
+    /// The policy that it was made by, where tables may be taken in later without a person: what is new on the source is
+    /// planned by the same pure function from the same text. Nothing where `ddl` is nowhere `apply`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyText>,
+}
+
+/// A policy as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyText {
+    /// Where it came from, for messages.
+    pub file: String,
+    /// What was laid over the default policy.
+    pub text: String,
 }
 
 /// One table's line of the plan.
@@ -80,6 +93,9 @@ pub struct PlannedTable {
     /// Whether the policy says that the table is empty at times, so that an empty source is no reason for the brake.
     #[serde(default)]
     pub may_be_empty: bool,
+    /// What a changed definition leads to.
+    #[serde(default, skip_serializing_if = "OnDdl::is_report")]
+    pub ddl: OnDdl,
     /// How sure that is.
     pub confidence: Confidence,
     /// Why, most important first.
@@ -194,6 +210,7 @@ impl PlannedTable {
             tombstones: None,
             holds_tombstones: false,
             may_be_empty: false,
+            ddl: OnDdl::Report,
             confidence: Confidence::High,
             reasons: Vec::new(),
             advice: Vec::new(),

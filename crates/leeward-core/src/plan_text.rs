@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::class::Class;
 use crate::measure;
 use crate::plan::{Fallback, FenceMode, LeftOut, LeftOutReason, Plan, PlannedTable};
+use crate::policy::OnDdl;
 
 /// Columns after which running text is wrapped. Statements are not wrapped, so that they can be copied.
 const WIDTH: usize = 100;
@@ -20,6 +21,13 @@ pub fn render(plan: &Plan) -> String {
     let widths = Widths::of(plan);
     for table in &plan.tables {
         line(&mut text, table, &widths);
+        if table.ddl != plan.settings.ddl {
+            let what = match table.ddl {
+                OnDdl::Apply => "compatible changes are made on the target by Leeward",
+                OnDdl::Report => "changes are reported, and made by a person",
+            };
+            push(&mut text, 4, "ddl: ", what);
+        }
     }
     for left in &plan.left_out {
         left_out(&mut text, left);
@@ -130,10 +138,15 @@ fn foot(text: &mut String, plan: &Plan) {
             push(text, 0, "fence: ", &format!("UNPROVEN; {window} below each mark are read again, because {why}"));
         }
     }
+    if plan.settings.ddl == OnDdl::Apply {
+        let applied = "compatible changes are made on the target by Leeward, and new tables are taken in";
+        push(text, 0, "ddl: ", applied);
+    }
     for warning in &plan.warnings {
         push(text, 0, "warning: ", warning);
     }
-    if matches!(plan.fence, FenceMode::Window { .. }) || !plan.warnings.is_empty() {
+    let noted = plan.settings.ddl == OnDdl::Apply || !plan.warnings.is_empty();
+    if matches!(plan.fence, FenceMode::Window { .. }) || noted {
         text.push('\n');
     }
     let number = |class| plan.tables.iter().filter(|table| table.class == class).count();

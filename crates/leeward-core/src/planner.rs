@@ -9,11 +9,12 @@ use std::fmt;
 use crate::class::Confidence;
 use crate::measure;
 use crate::name::TableName;
-use crate::plan::{Fallback, FenceMode, LeftOut, LeftOutReason, PLAN_FORMAT, Plan, PlannedTable};
-use crate::policy::{Policy, TableRule, Wish};
+use crate::plan::{Fallback, FenceMode, LeftOut, LeftOutReason, PLAN_FORMAT, Plan, PlannedTable, PolicyText};
+use crate::policy::{OnDdl, Policy, TableRule, Wish};
 use crate::server::Observed;
 use crate::survey::{Survey, TableSurvey};
 
+mod admission;
 mod advice;
 mod choice;
 mod classify;
@@ -26,6 +27,7 @@ mod stale;
 mod subject;
 mod warnings;
 
+pub use admission::Admitted;
 pub use stale::{StaleEffect, StaleTable};
 
 use choice::Choice;
@@ -64,17 +66,10 @@ pub fn plan(policy: &Policy, survey: &Survey) -> Result<Plan, Vec<PlanMistake>> 
     let (mut tables, mut left_out, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
     for seen in seen {
         match decide(&Subject { seen, survey, policy }) {
-            Ok(Decided::Kept(choice)) => {
-                let subject = Subject { seen, survey, policy };
-                let fallback = fallback::of(&subject, &choice);
-                match deletes::add_soft_delete(&subject, choice) {
-                    Ok((choice, soft_delete)) => {
-                        let line = planned(seen, policy, (capped(choice, &fence), fallback));
-                        tables.push(PlannedTable { soft_delete, ..line });
-                    }
-                    Err(mistake) => mistakes.push(mistake),
-                }
-            }
+            Ok(Decided::Kept(choice)) => match line(&Subject { seen, survey, policy }, choice, &fence) {
+                Ok(line) => tables.push(line),
+                Err(mistake) => mistakes.push(mistake),
+            },
             Ok(Decided::LeftOut(left)) => left_out.push(left),
             Err(mistake) => mistakes.push(mistake),
         }
@@ -85,6 +80,8 @@ pub fn plan(policy: &Policy, survey: &Survey) -> Result<Plan, Vec<PlanMistake>> 
         return Err(mistakes);
     }
     let warnings = warnings::of(&Overview { policy, survey, tables: &tables, left_out: &left_out });
+    let policy_text =
+        applies_ddl(policy).then(|| PolicyText { file: policy.file().to_owned(), text: policy.text().to_owned() });
     let mut plan = Plan {
         format: PLAN_FORMAT,
         hash: String::new(),
@@ -98,6 +95,7 @@ pub fn plan(policy: &Policy, survey: &Survey) -> Result<Plan, Vec<PlanMistake>> 
         fence,
         settings: policy.settings().clone(),
         warnings,
+        policy: policy_text,
     };
     plan.hash = plan.computed_hash();
     Ok(plan)
@@ -112,6 +110,10 @@ fn decide(subject: &Subject<'_>) -> Result<Decided, PlanMistake> {
     let table = &subject.seen.table;
     let rule = subject.policy.rule_for(&table.name);
     let left_out = |reason, remedy| Decided::LeftOut(LeftOut { name: table.name.clone(), reason, remedy });
+    if rule.is_none() && subject.policy.is_tool_table(&table.name) {
+        let remedy = "a schema change tool's, by its name (tool_tables); name it in a rule to keep it".to_owned();
+        return Ok(left_out(LeftOutReason::ByPolicy, remedy));
+    }
     if let Some(rule) = rule.filter(|rule| rule.wish == Wish::Exclude) {
         return Ok(left_out(LeftOutReason::ByPolicy, exclusion(subject.policy, rule)));
     }
@@ -175,6 +177,25 @@ fn fits_keyless(subject: &Subject<'_>) -> bool {
     subject.rows() <= limits.rows_max && subject.seen.data_bytes <= limits.bytes_max
 }
 
+/// Returns what a changed definition of a table leads to.
+fn on_ddl(policy: &Policy, name: &TableName) -> OnDdl {
+    policy.rule_for(name).and_then(|rule| rule.ddl).unwrap_or(policy.settings().ddl)
+}
+
+/// Returns whether some table, planned or yet to come, is changed on the target without a person.
+fn applies_ddl(policy: &Policy) -> bool {
+    let by_rule = policy.rules().iter().any(|rule| rule.ddl == Some(OnDdl::Apply));
+    by_rule || policy.settings().ddl == OnDdl::Apply
+}
+
+/// Returns the line of a table that is kept, less what other tables have to do with it.
+fn line(subject: &Subject<'_>, choice: Choice, fence: &FenceMode) -> Result<PlannedTable, PlanMistake> {
+    let fallback = fallback::of(subject, &choice);
+    let (choice, soft_delete) = deletes::add_soft_delete(subject, choice)?;
+    let line = planned(subject.seen, subject.policy, (capped(choice, fence), fallback));
+    Ok(PlannedTable { soft_delete, ..line })
+}
+
 fn planned(seen: &TableSurvey, policy: &Policy, (choice, fallback): (Choice, Option<Fallback>)) -> PlannedTable {
     let known = policy.rule_for(&seen.table.name).map(|rule| rule.known.clone()).unwrap_or_default();
     let Choice { class, strategy, mark_column, overlap_s, confidence, reasons, advice } = choice;
@@ -191,6 +212,7 @@ fn planned(seen: &TableSurvey, policy: &Policy, (choice, fallback): (Choice, Opt
         tombstones: None,
         holds_tombstones: false,
         may_be_empty: known.may_be_empty,
+        ddl: on_ddl(policy, &seen.table.name),
         confidence,
         reasons,
         advice,

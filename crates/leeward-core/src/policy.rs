@@ -9,6 +9,7 @@ use std::fmt;
 use toml::de::DeTable;
 
 use crate::name::TableName;
+use globset::GlobMatcher;
 
 mod layers;
 mod quantity;
@@ -18,8 +19,8 @@ mod value;
 
 pub use rules::{CHECKS, Known, TableRule, Wish};
 pub use settings::{
-    BatchSettings, CheckSettings, KeylessSettings, OnContradiction, Platform, ScrubSettings, SeedSettings, Settings,
-    Waiver,
+    BatchSettings, CheckSettings, KeylessSettings, OnContradiction, OnDdl, Platform, ScrubSettings, SeedSettings,
+    Settings, Waiver,
 };
 
 use crate::brake::Brake;
@@ -38,9 +39,11 @@ const BYTES_MIN: u64 = 64 << 10;
 #[derive(Debug, Clone)]
 pub struct Policy {
     file: String,
+    text: String,
     settings: Settings,
     unproven_overlap_s: u64,
     classify: ClassifySettings,
+    tool_tables: Vec<GlobMatcher>,
     rules: Vec<TableRule>,
 }
 
@@ -85,7 +88,9 @@ impl Policy {
     pub fn builtin() -> Policy {
         let defaults = DeTable::parse(DEFAULT_POLICY).expect("the embedded default policy is TOML");
         let mut reader = Reader::new("default.toml", DEFAULT_POLICY);
-        read_policy(&mut reader, None, defaults.get_ref())
+        let policy = read_policy(&mut reader, None, defaults.get_ref());
+        // Laid over the default, the shortest policy is the default again.
+        Policy { text: format!("version = {POLICY_VERSION}\n"), ..policy }
     }
 
     /// Lays `text` over the default policy. `file_name` is only for messages.
@@ -107,6 +112,11 @@ impl Policy {
     /// Returns the name of the file it came from, for messages.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// Returns the text that was laid over the default, from which [`Policy::parse`] makes the same policy again.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Returns what travels inside a plan.
@@ -139,6 +149,12 @@ impl Policy {
         &self.classify
     }
 
+    /// Returns whether a table goes by a name that schema change tools give to what they make in passing.
+    pub fn is_tool_table(&self, name: &TableName) -> bool {
+        let name = name.to_string();
+        self.tool_tables.iter().any(|glob| glob.is_match(&name))
+    }
+
     /// Returns the rules for tables, in the order in which they are asked.
     pub fn rules(&self) -> &[TableRule] {
         &self.rules
@@ -151,7 +167,7 @@ impl Policy {
 }
 
 fn read_policy(reader: &mut Reader<'_>, user: Option<&DeTable<'_>>, default: &DeTable<'_>) -> Policy {
-    let file = reader.file().to_owned();
+    let (file, text) = (reader.file().to_owned(), reader.text().to_owned());
     let mut root = Section::root(user, Some(default));
     if user.is_some_and(|table| !table.contains_key("version")) {
         reader.mistake(0, "version", format!("is missing: write version = {POLICY_VERSION}"));
@@ -161,15 +177,17 @@ fn read_policy(reader: &mut Reader<'_>, user: Option<&DeTable<'_>>, default: &De
     let unproven_overlap_s = reader.read(&mut fence, "unproven_overlap", value::duration_s(1));
     reader.close(fence);
     let classify = read_classify(reader, &mut root);
+    let tool_tables = reader.read(&mut root, "tool_tables", value::globs);
     let rules = rules::table_rules(reader, &mut root);
     let settings = read_settings(reader, &mut root);
     reader.close(root);
-    Policy { file, settings, unproven_overlap_s, classify, rules }
+    Policy { file, text, settings, unproven_overlap_s, classify, tool_tables, rules }
 }
 
 fn read_settings(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Settings {
     let platform = reader.read(root, "platform", value::word);
     let on_contradiction = reader.read(root, "on_contradiction", value::word);
+    let ddl = reader.read(root, "ddl", value::word);
     let waivers = rules::waivers(reader, root);
 
     let mut objectives = reader.section(root, "objectives");
@@ -192,6 +210,7 @@ fn read_settings(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Setting
         rto_s,
         brake: Brake { rows_max, share_max },
         on_contradiction,
+        ddl,
         scrub: read_scrub(reader, root),
         batch: read_batch(reader, root),
         seed: read_seed(reader, root),

@@ -2,11 +2,13 @@
 //! servers; a simulator can answer from memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use crate::alteration::{Alteration, Statement};
 use crate::brake::Acceptance;
 use crate::digest::{Digest, KeyDigest, RowHash};
 use crate::fault::Fault;
@@ -16,7 +18,8 @@ use crate::mark::Mark;
 use crate::name::TableName;
 use crate::plan::{Plan, PlannedTable};
 use crate::row::{KeyCells, KeyRange, RowBatch};
-use crate::survey::ObjectFacts;
+use crate::survey::{ObjectFacts, Survey};
+use crate::table::Table;
 
 /// The source, as the cycle sees it. Two long-lived connections: one looks at threads, one holds the cut.
 #[async_trait]
@@ -65,6 +68,8 @@ pub struct CutRequest<'a> {
     pub deltas: Vec<Delta<'a>>,
     /// Ranges that will be compared, whose upper border the source is to find.
     pub borders: Vec<Border<'a>>,
+    /// Tables whose definition is to be told after everything else, because rows of theirs are likely to be written.
+    pub described: Vec<&'a TableName>,
 }
 
 /// The rows of one table that may be new since its mark.
@@ -152,6 +157,8 @@ pub enum CutPart {
         /// Why.
         fault: Fault,
     },
+    /// The definitions that were asked for; a table that is gone is not among them.
+    Described(Vec<Table>),
 }
 
 /// One consistent read view of the source.
@@ -198,6 +205,10 @@ pub trait Cut: Send {
 
     /// Fetches a whole table without a key, refusing more than `rows_max`.
     async fn all_rows(&mut self, table: &PlannedTable, rows_max: u64) -> Result<RowBatch, Fault>;
+
+    /// Describes tables as they are now, or were when the view was opened: servers differ. A table that was read in this
+    /// cut cannot have been changed between its rows and this answer, since the cut holds it.
+    async fn describe(&mut self, tables: &[&TableName]) -> Result<Vec<Table>, Fault>;
 
     /// Ends the read view.
     async fn close(self: Box<Self>) -> Result<(), Fault>;
@@ -275,6 +286,9 @@ pub trait Apply: Send {
     async fn rollback(self: Box<Self>) -> Result<(), Fault>;
 }
 
+/// The records of a lane and some of its tables, with what has happened.
+pub type Records<'a> = (&'a LaneRecord, &'a [&'a TableRecord], &'a [Event]);
+
 /// The right to write a lane, proved by its epoch inside every transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -332,8 +346,9 @@ pub trait Control: Send {
     /// Gives the lease up, so that the next process need not wait.
     async fn release(&mut self, lease: &Lease) -> Result<(), Fault>;
 
-    /// Stores a plan and a record for each of its tables that has none; keeps the marks of those that have.
-    async fn store_plan(&mut self, plan: &Plan) -> Result<(), Fault>;
+    /// Stores a plan and a record for each of its tables that has none, under the lease; keeps the marks of those that have,
+    /// unless other `records` are to be stored in the same transaction.
+    async fn store_plan(&mut self, lease: &Lease, plan: &Plan, records: Option<Records<'_>>) -> Result<(), Fault>;
 
     /// Returns the stored plan of a lane.
     async fn plan(&mut self, lane: &str) -> Result<Option<Plan>, Fault>;
@@ -502,11 +517,33 @@ pub trait Shape: Send {
     /// Adds the parts of the source's DDL that the table lacks, in one ALTER each for indexes and foreign keys.
     async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault>;
 
-    /// Returns the statements that would make the target's table like the source's. Runs none of them.
-    async fn alteration(&mut self, name: &TableName, source_ddl: &str) -> Result<Vec<String>, Fault>;
+    /// Returns the statements that would make the target's table like the source's, in order. Runs none of them. What
+    /// the definitions cannot tell by their texts (new names, what was dropped) stands in `alteration`.
+    async fn alteration(
+        &mut self,
+        name: &TableName,
+        source_ddl: &str,
+        alteration: &Alteration,
+    ) -> Result<Vec<Statement>, Fault>;
+
+    /// Ties every later statement that changes something to a lease: the target itself runs it only while the lease is
+    /// ours, so that a process that was stopped and wakes up changes nothing. Waits for locks are cut short.
+    async fn guard(&mut self, lease: &Lease) -> Result<(), Fault>;
+
+    /// Runs one statement of [`Shape::alteration`].
+    async fn alter(&mut self, name: &TableName, statement: &Statement, rows: RowsMeanwhile) -> Result<(), Fault>;
 
     /// Creates a view or routine. The definer is kept where the target allows it.
     async fn create_object(&mut self, object: &ObjectFacts) -> Result<DefinerKept, Fault>;
+}
+
+/// Whether rows are written to a table while it is altered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowsMeanwhile {
+    /// Cycles write them. The server refuses what it could not do without making them wait.
+    Written,
+    /// Nothing is written: the table waits.
+    Waiting,
 }
 
 /// The parts of a table that are added after its rows.
@@ -527,14 +564,27 @@ pub enum DefinerKept {
     Replaced,
 }
 
+/// A table as a server defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its shape.
+    pub table: Table,
+    /// When it was made or altered last, by the server's clock in whole seconds; nothing while that second may still bring
+    /// another change. It tells of what the shape does not hold: comments, CHECKs, partitions.
+    pub since: Option<NaiveDateTime>,
+}
+
 /// Looks at a server's definitions: what changed since the plan.
 #[async_trait]
 pub trait Shapes: Send {
-    /// Returns one fingerprint for each table of the databases; equal fingerprints mean equal columns and keys.
-    async fn fingerprints(&mut self, schemas: &[String]) -> Result<Vec<(TableName, String)>, Fault>;
+    /// Returns every table of the databases. As long as nothing has changed it is the very list of the last look.
+    async fn definitions(&mut self, schemas: &[String]) -> Result<Arc<[Definition]>, Fault>;
+
+    /// Surveys these tables for the planner, as far as they exist.
+    async fn survey(&mut self, tables: &[TableName]) -> Result<Survey, Fault>;
 
     /// Describes these tables anew; those that do not exist are left out.
-    async fn describe(&mut self, tables: &[TableName]) -> Result<Vec<crate::table::Table>, Fault>;
+    async fn describe(&mut self, tables: &[TableName]) -> Result<Vec<Table>, Fault>;
 
     /// Returns `SHOW CREATE TABLE` of these tables; those that do not exist are left out.
     async fn table_ddl(&mut self, tables: &[TableName]) -> Result<Vec<(TableName, String)>, Fault>;

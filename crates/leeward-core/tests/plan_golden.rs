@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use leeward_core::plan::Plan;
+use leeward_core::plan::{Plan, PlannedTable, PolicyText};
 use leeward_core::plan_text;
 use leeward_core::planner::{self, StaleEffect};
 use leeward_core::policy::Policy;
@@ -176,4 +176,34 @@ fn a_statistic_of_no_rows_is_not_believed_t35() {
     let kept = plan.tables.iter().find(|kept| kept.name().table == "statistics_say_zero").expect("kept");
     assert_eq!(kept.rows_estimate, 1_000);
     assert!(plan.left_out.iter().any(|left| left.name.table == "counted_past_the_statistics"));
+}
+
+#[test]
+fn a_table_admitted_later_is_planned_as_a_new_plan_would() {
+    let mut admitted_some = false;
+    for (case, policy, survey, plan) in plans() {
+        let text = PolicyText { file: policy.file().to_owned(), text: policy.text().to_owned() };
+        let early = Plan { tables: Vec::new(), left_out: Vec::new(), policy: Some(text), ..plan.clone() };
+        let admitted = early.admit(&survey).unwrap_or_else(|why| panic!("{case}: {why}"));
+        // Which tables hold whose tombstones is judged over all of them, so that those need a plan of their own.
+        let alone = |planned: &&PlannedTable| {
+            let of = plan.tables.iter().find(|table| table.name() == planned.name());
+            of.is_some_and(|table| table.tombstones.is_none() && !table.holds_tombstones)
+        };
+        let refused: Vec<_> = plan.tables.iter().filter(|table| table.tombstones.is_some()).map(|t| t.name()).collect();
+        assert_eq!(admitted.refused.iter().map(|(name, _)| name).collect::<Vec<_>>(), refused, "{case}");
+        let found: Vec<_> = admitted.tables.iter().filter(alone).collect();
+        assert_eq!((found, &admitted.left_out), (plan.tables.iter().filter(alone).collect(), &plan.left_out), "{case}");
+        admitted_some |= !admitted.tables.is_empty();
+        let silent = Plan { policy: None, ..plan };
+        assert!(silent.admit(&survey).is_err(), "{case}: a plan without its policy takes nothing in");
+    }
+    assert!(admitted_some);
+}
+
+#[test]
+fn a_plan_holds_its_policy_only_where_definitions_may_be_changed_without_a_person() {
+    for (case, _, _, plan) in plans() {
+        assert_eq!(plan.policy.is_some(), case == "ddl-apply", "{case}");
+    }
 }

@@ -10,6 +10,7 @@ use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::lane::TableState;
 use leeward_core::port::{Apply, Cut, CutPart, Event, TakePart};
 use leeward_core::row::{KeyCells, RowBatch};
+use leeward_core::table::Table;
 
 use crate::delta::{AppliedRows, remembered_max};
 use crate::lane::{Lane, TableWork};
@@ -38,6 +39,8 @@ pub struct Applying<'a> {
     pub named: Named,
     /// The source's clock in the cut.
     pub at: Option<NaiveDateTime>,
+    /// What the cut has told of tables' definitions.
+    pub described: Vec<Table>,
     touched: Option<usize>,
 }
 
@@ -84,6 +87,7 @@ impl<'a> Applying<'a> {
             owed: Vec::new(),
             named: Named::new(tables),
             at: None,
+            described: Vec::new(),
             touched: None,
         }
     }
@@ -144,6 +148,7 @@ impl TakePart for Applying<'_> {
             CutPart::BorderAt { border, upto } => self.borders[border] = BorderOutcome::At(upto),
             CutPart::BorderFailed { fault, .. } if fault.kind == FaultKind::Conflict => {}
             CutPart::BorderFailed { border, fault } => self.borders[border] = BorderOutcome::Failed(fault),
+            CutPart::Described(tables) => self.described.extend(tables),
         }
         Ok(())
     }

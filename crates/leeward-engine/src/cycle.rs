@@ -17,6 +17,7 @@ use tracing::warn;
 use crate::apply::{self, Applying, DeltaOutcome, table_fault};
 use crate::brake::{Braking, Guard};
 use crate::clock;
+use crate::definition;
 use crate::delta::{self, AppliedRows, From};
 use crate::lane::{Lane, TableWork};
 use crate::pace::ScrubPace;
@@ -88,6 +89,7 @@ struct Next {
     /// cut did not: a row stamped before that one may have been committed since.
     at_cut: bool,
     write: bool,
+    wrote: bool,
     window_rows: u64,
 }
 
@@ -111,8 +113,9 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         From::Mark => None,
         From::Rest => read_what_has_moved(lane, cut.as_mut(), &mut applying).await?,
     };
-    let Applying { mut outcomes, borders, owed, named, at, .. } = applying;
+    let Applying { mut outcomes, borders, owed, named, at, described, .. } = applying;
     let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
+    definition::check_deltas(lane, cut.as_mut(), (&delta_tables, &outcomes), described).await?;
 
     wait_for_locked(lane, &delta_tables, &outcomes)?;
     apply::settle_all_owed(cut.as_mut(), apply.as_mut(), lane, owed).await?;
@@ -131,6 +134,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     picks.keep_comparable(borders, comparable);
     bench.guard.buried = &buried;
     let compared = picks.compare(&mut bench, hands.pace).await?;
+    definition::check_compared(lane, cut.as_mut(), (&compared, &buried)).await?;
     let rows_compared = compared.iter().map(|one| one.rows).sum();
     let repairs = repairs(lane, &compared);
 
@@ -180,10 +184,11 @@ fn ask<'a>(lane: &'a Lane, picks: &'a Picks) -> (Asked, CutRequest<'a>) {
     let mut deltas = delta::deltas(lane, from);
     let main = deltas.len();
     deltas.extend(soft::deltas(lane));
-    let delta_tables = deltas.iter().map(|(at, _)| *at).collect();
+    let delta_tables: Vec<usize> = deltas.iter().map(|(at, _)| *at).collect();
     let limits = deltas.iter().map(|(_, delta)| delta.rows_max).collect();
     let deltas = deltas.into_iter().map(|(_, delta)| delta).collect();
-    (Asked { from, delta_tables, limits, main }, CutRequest { deltas, borders: picks.borders(lane) })
+    let described = definition::likely(lane, &delta_tables);
+    (Asked { from, delta_tables, limits, main }, CutRequest { deltas, borders: picks.borders(lane), described })
 }
 
 /// Quarantines tables, before the commit: should the commit fail, the next cycle finds the same again.
@@ -221,7 +226,8 @@ fn repairs(lane: &Lane, compared: &[Compared]) -> Vec<(TableName, u64)> {
 /// [`LOCKED_PATIENCE`] the others go on without it, and the lane counts as catching up.
 fn wait_for_locked(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome]) -> Result<(), Fault> {
     let locked = |outcome: &DeltaOutcome| outcome.complete.is_none() && outcome.failed.is_none();
-    let Some(delta) = outcomes.iter().position(locked) else { return Ok(()) };
+    let counts = |delta: &usize| lane.tables[delta_tables[*delta]].counts_for_lane();
+    let Some(delta) = (0..outcomes.len()).filter(counts).find(|&delta| locked(&outcomes[delta])) else { return Ok(()) };
     let patient = lane.committed.is_some_and(|committed| clock::since(committed) < LOCKED_PATIENCE);
     if lane.record.state != LaneState::Live || !patient {
         return Ok(());
@@ -250,7 +256,7 @@ async fn read_what_has_moved(
         applying.again();
         let deltas = delta::deltas(lane, From::Mark).into_iter().chain(soft::deltas(lane));
         let deltas = deltas.map(|(_, delta)| delta).collect();
-        cut.read(&CutRequest { deltas, borders: Vec::new() }, applying).await?;
+        cut.read(&CutRequest { deltas, ..CutRequest::default() }, applying).await?;
     }
     Ok(seen.map(|seen| (probes, seen)))
 }
@@ -305,6 +311,7 @@ fn after_deltas(
         at_cut: !table.has_delta(),
         // A state that was taken on without a commit of its own is still to be written.
         write: table.saved.is_none() && !table.is_active(),
+        wrote: false,
         window_rows: 0,
     };
     let mut next: Vec<Next> = lane.tables.iter().map(unchanged).collect();
@@ -313,6 +320,7 @@ fn after_deltas(
         let Some(rows) = outcome.complete.filter(|_| outcome.failed.is_none()) else { continue };
         let next = &mut next[table];
         next.record.rows_applied += outcome.applied;
+        next.wrote = outcome.applied > 0;
         next.window_rows = match (work.behind.is_some(), from) {
             (true, _) => work.window_rows + rows,
             (false, From::Mark) => rows,
@@ -392,6 +400,7 @@ fn take_in(
         if one.pass_ended {
             next.record.state = TableState::Live;
             next.record.mark_proved = true;
+            next.record.new_columns.clear();
             // What a person agreed to has been done.
             if let Some(released) = next.record.released.take() {
                 next.record.scrub.rows_agreed = released.rows.min(next.record.scrub.spent());
@@ -443,7 +452,7 @@ struct Times {
 
 fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> LaneRecord {
     let stopped = |table: usize| stops.iter().any(|(of, _)| *of == table);
-    let active = |table: &usize| lane.tables[*table].is_active() && !stopped(*table);
+    let active = |table: &usize| lane.tables[*table].counts_for_lane() && !stopped(*table);
     let live =
         (0..next.len()).filter(active).all(|table| next[table].at_cut && next[table].record.state == TableState::Live);
     LaneRecord {
@@ -504,6 +513,9 @@ fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>, look_after: Optio
         table.behind = if table.is_active() { next.behind } else { None };
         if next.write {
             table.saved = Some(clock::now());
+        }
+        if next.wrote {
+            table.wrote = Some(clock::now());
         }
     }
 }

@@ -8,10 +8,11 @@ use chrono::{NaiveDateTime, TimeDelta};
 use leeward_core::brake::{BrakeEvidence, CountState};
 use leeward_core::class::Strategy;
 use leeward_core::fence::{Fence, Observation, Resting, Settled};
-use leeward_core::lane::{LaneRecord, LaneState, QuarantineCause, TableRecord, TableState};
+use leeward_core::lane::{JoinsFrom, LaneRecord, LaneState, QuarantineCause, TableRecord, TableState};
 use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::plan::{FenceMode, Plan, PlannedTable};
 use leeward_core::port::{DeltaStart, Event};
+use leeward_core::table::Table;
 
 use crate::delta::{AppliedRows, RESTING_PAYS_ROWS};
 
@@ -95,6 +96,10 @@ pub struct TableWork {
     pub offered_at_start: Option<Rested>,
     /// Rows of the last window that was read from the mark.
     pub window_rows: u64,
+    /// When a cycle last wrote rows of it.
+    pub wrote: Option<Instant>,
+    /// Its definition on the source where that differs from the plan's in nothing that rows could notice.
+    pub table_now: Option<Table>,
 }
 
 impl Lane {
@@ -145,7 +150,8 @@ impl Lane {
     /// A process that has just begun behind a long transaction thus finds deletes and damage at once.
     pub fn is_mark_proved(&self, table: &TableWork) -> bool {
         // A table has been live before records told of marks.
-        self.fence_proved || table.record.mark_proved || table.record.state == TableState::Live
+        let stored = table.record.mark_proved || table.record.state == TableState::Live;
+        stored || self.fence_proved && table.is_proved(self.settled)
     }
 
     /// Returns the indexes of the tables whose highest id an observation must read.
@@ -260,13 +266,35 @@ impl Lane {
         let keep = table.planned.mark_column == planned.mark_column && table.planned.strategy == planned.strategy;
         table.record.mark = if keep { table.record.mark } else { Mark::None };
         table.proved = table.record.mark;
+        if table.planned.soft_delete != planned.soft_delete {
+            table.record.soft_mark = None;
+        }
+        let known =
+            |name: &str| table.planned.table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let columns = planned.table.columns.iter().map(|column| &column.name);
+        table.record.new_columns.extend(columns.filter(|name| !known(name)).cloned());
         table.planned = planned;
-        table.record.state = TableState::CatchingUp;
+        table.record.state = TableState::Joining { from: JoinsFrom::Quarantine };
         table.record.scrub = leeward_core::lane::ScrubRecord::default();
         (table.record.brake, table.record.released) = (None, None);
         table.saved = None;
         self.probes_changed();
         Event { kind: "readmitted".into(), text: format!("{name} is caught up and compared again"), table: Some(name) }
+    }
+
+    /// Takes a table in that the plan did not hold.
+    pub fn admit(&mut self, planned: PlannedTable, record: TableRecord) {
+        let at = self.plan.tables.partition_point(|known| known.name() < planned.name());
+        self.plan.tables.insert(at, planned.clone());
+        self.tables.insert(at, TableWork::new(planned, record));
+        self.probes_changed();
+    }
+
+    /// Takes a table out of the plan.
+    pub fn forget(&mut self, at: usize) {
+        self.plan.tables.remove(at);
+        self.tables.remove(at);
+        self.probes_changed();
     }
 
     /// Returns whether every table that is not quarantined is live.
@@ -309,12 +337,24 @@ impl TableWork {
             rested: None,
             offered_at_start: None,
             window_rows: 0,
+            wrote: None,
+            table_now: None,
         }
     }
 
     /// Returns whether cycles read and write the table.
     pub fn is_active(&self) -> bool {
+        matches!(self.record.state, TableState::CatchingUp | TableState::Joining { .. } | TableState::Live)
+    }
+
+    /// Returns whether the lane is live only when this table is at the cut.
+    pub fn counts_for_lane(&self) -> bool {
         matches!(self.record.state, TableState::CatchingUp | TableState::Live)
+    }
+
+    /// Returns whether every transaction is over that could still bring rows which neither its copy nor its mark shows.
+    fn is_proved(&self, settled: Option<(NaiveDateTime, NaiveDateTime)>) -> bool {
+        self.record.noted_at.is_none_or(|noted| settled.is_some_and(|(before, _)| before >= noted))
     }
 
     /// Returns what the brake saw, while it holds the table.

@@ -1,13 +1,14 @@
 //! Makes rows of the target equal to the cut's, in the apply transaction, once the brake has let it.
 
 use leeward_core::brake::Would;
-use leeward_core::digest::Difference;
+use leeward_core::digest::{Counts, Difference};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Border, Range};
 use leeward_core::row::{KeyCells, KeyRange};
 
 use crate::apply::{settle_owed, write_from_cut};
+use crate::fill;
 use crate::pace::RANGE_ROWS_MAX;
 use crate::scrub::{Bench, Compared};
 
@@ -52,10 +53,13 @@ async fn rewrite_all_differing(
         let range = Range { table, keys: KeyRange { after, upto: upto.clone() } };
         let found = differing(bench, &range).await?;
         if !found.is_empty() {
-            let would = Would { overwrite_keys: &found.changed, ..found.counts().would(None) };
+            let lost = fill::lost(bench, &range, compared.table, &found).await?;
+            let counts = Counts { changed: lost.len() as u64, ..found.counts() };
+            let would = Would { overwrite_keys: &lost, ..counts.would(None) };
             if !compared.may(bench.guard, &would) || !compared.note(bench.guard.lane, found.counts()) {
                 return Ok(());
             }
+            compared.scrub.rows_filled += found.counts().changed - counts.changed;
             rewrite_differing(bench, compared.table, &found).await?;
         }
         after = upto;

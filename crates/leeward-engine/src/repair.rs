@@ -11,6 +11,7 @@ use leeward_core::port::{Event, LeaseAnswer, Servers};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::apply::table_fault;
 use crate::brake::Braking;
 use crate::cycle::{self, Hands};
 use crate::lane::Lane;
@@ -84,7 +85,13 @@ pub async fn run(
                 pace: &mut pace,
                 braking: Braking::Off,
             };
-            let cycle = cycle::run(&mut lane, &mut hands).await?;
+            let cycle = match cycle::run(&mut lane, &mut hands).await {
+                Ok(cycle) => cycle,
+                Err(fault) => {
+                    take_out(&mut lane, fault)?;
+                    continue;
+                }
+            };
             report.rows_compared += cycle.rows_compared;
             add(&mut report, &cycle.repairs);
             if !lane.fence_proved {
@@ -126,6 +133,16 @@ fn readmit(lane: &mut Lane, chosen: &[TableName]) -> Vec<Event> {
         }
     }
     events
+}
+
+/// Takes a table out whose definition turns out to be another than planned; any other fault ends the repair.
+fn take_out(lane: &mut Lane, fault: Fault) -> Result<(), Fault> {
+    let fault = table_fault(fault)?;
+    let at = lane.tables.iter().position(|table| Some(table.planned.name()) == fault.table.as_ref());
+    let Some(at) = at else { return Err(fault) };
+    let (cause, reason, remedy) = crate::scrub::stop_for(&fault);
+    lane.quarantine(at, cause, &reason, &remedy);
+    Ok(())
 }
 
 fn stays_out(cause: QuarantineCause) -> bool {

@@ -16,6 +16,7 @@ use leeward_core::scrub::contradictions;
 use crate::apply::{BorderOutcome, table_fault};
 use crate::brake::{self, Guard, count};
 use crate::clock;
+use crate::fill;
 use crate::lane::{Lane, TableWork, seconds};
 use crate::mend;
 use crate::pace::{RANGE_ROWS_MAX, ScrubPace};
@@ -229,7 +230,7 @@ async fn count_range(
     let mut seen = Box::new(seen.clone());
     let mut compared = Compared::of(bench.guard.lane, table);
     compared.rows = source.rows;
-    match count::go_on(bench, &mut seen, range, (&source, &target)).await {
+    match count::go_on(bench, (table, &mut seen), range, (&source, &target)).await {
         Ok(()) => compared.brake = Some(seen),
         Err(fault) => compared = Compared::failed(bench.guard.lane, table, &table_fault(fault)?),
     }
@@ -257,13 +258,18 @@ async fn repair(
         if found.is_empty() {
             return Err(Fault::new(FaultKind::RowsRefused, "find the rows that differ").of(range.table.name()));
         }
-        let would = Would { delete_keys: &found.extra, overwrite_keys: &found.changed, ..found.counts().would(whole) };
+        let lost = fill::lost(bench, range, compared.table, &found).await?;
+        let counts = Counts { changed: lost.len() as u64, ..found.counts() };
+        let would = Would { delete_keys: &found.extra, overwrite_keys: &lost, ..counts.would(whole) };
         if compared.may(bench.guard, &would) && compared.note(bench.guard.lane, found.counts()) {
+            compared.scrub.rows_filled += found.counts().changed - counts.changed;
             mend::rows(bench, range, compared, &found).await?;
         }
     } else {
         let found = Counts::without_keys(&there, &here);
-        if compared.may(bench.guard, &found.would(whole)) && compared.note(bench.guard.lane, found) {
+        let lost = fill::lost_without_keys(bench, range, compared.table, found).await?;
+        if compared.may(bench.guard, &lost.would(whole)) && compared.note(bench.guard.lane, found) {
+            compared.scrub.rows_filled += found.changed.saturating_sub(lost.changed);
             mend::whole(bench, range).await?;
         }
     }
@@ -285,7 +291,7 @@ impl Compared {
             scrub.pass_began = Some(at);
             scrub.after = None;
             (scrub.rows_compared, scrub.rows_added, scrub.rows_repaired, scrub.rows_deleted) = (0, 0, 0, 0);
-            (scrub.rows_buried, scrub.rows_agreed) = (0, 0);
+            (scrub.rows_buried, scrub.rows_agreed, scrub.rows_filled) = (0, 0, 0);
         }
         Compared { scrub, ..Compared::of(lane, table) }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::brake::Braking;
 use crate::copy::{self, Copy};
 use crate::cycle::{self, Hands};
-use crate::lane::{Lane, seconds};
+use crate::lane::{Lane, TableWork, seconds};
 use crate::lease::{self, Claim, Heartbeat};
 use crate::objects;
 use crate::pace::ScrubPace;
@@ -107,7 +108,7 @@ pub async fn run(
     let lease = lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?;
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
     let work = async {
-        let lane = take_up(control.as_mut(), plan, (objects, tell)).await?;
+        let lane = take_up(control.as_mut(), plan, (&lease, objects, tell)).await?;
         let mut seed = Seed { servers, options, tell, stop, lease: lease.clone(), lane, report: SeedReport::default() };
         seed.run(control.as_mut(), shape.as_mut(), (&existing, objects)).await?;
         Ok(seed.report)
@@ -163,7 +164,7 @@ fn refusal(foreign: &[TableName]) -> Fault {
 async fn take_up(
     control: &mut dyn Control,
     plan: Plan,
-    (objects, tell): (&[ObjectFacts], &dyn Tell),
+    (lease, objects, tell): (&Lease, &[ObjectFacts], &dyn Tell),
 ) -> Result<Lane, Fault> {
     let name = plan.settings.lane.clone();
     let tables = control.tables(&name).await?;
@@ -178,7 +179,7 @@ async fn take_up(
             stored
         }
         _ => {
-            control.store_plan(&plan).await?;
+            control.store_plan(lease, &plan, None).await?;
             plan
         }
     };
@@ -194,6 +195,36 @@ fn same_shapes(stored: &Plan, fresh: &Plan) -> bool {
         plan.tables.iter().map(|table| (table.name().clone(), fingerprint(&table.table))).collect::<Vec<_>>()
     };
     shapes(stored) == shapes(fresh)
+}
+
+/// Looks at the source freshly, before the first read of new tables.
+pub(crate) async fn look(
+    servers: &dyn Servers,
+    fence: &FenceMode,
+    probes: &[&PlannedTable],
+) -> Result<Observation, Fault> {
+    let mut source = servers.source().await?;
+    let look = match fence {
+        FenceMode::Proved => Look::Threads,
+        FenceMode::Window { .. } => Look::ClockOnly,
+    };
+    for look_no in 0..LOOKS_MAX {
+        if let Some(seen) = source.observe(probes, look).await? {
+            return Ok(seen);
+        }
+        tokio::time::sleep(LOOK_WAIT + LOOK_STEP * look_no).await;
+    }
+    Err(Fault::new(FaultKind::Refused(cycle::NO_FRESH_LOOK.into()), "look at the source's open transactions")
+        .on(Side::Source))
+}
+
+/// Returns the mark of a table whose copy begins after a look with this clock and this highest id.
+pub(crate) fn noted_mark(table: &TableWork, now: NaiveDateTime, head: Option<u64>) -> Mark {
+    match (table.clock_precision(), table.planned.strategy) {
+        (Some(fsp), _) => Mark::Clock { settled: floor_to_precision(now - seconds(table.planned.overlap_s), fsp) },
+        (None, Strategy::Append) => Mark::Id { settled: head.unwrap_or(0) },
+        _ => Mark::None,
+    }
 }
 
 impl Seed<'_> {
@@ -239,17 +270,12 @@ impl Seed<'_> {
         self.phase("noting where the copy starts");
         let appended = |at: &&usize| self.lane.tables[**at].planned.strategy == Strategy::Append;
         let probes: Vec<usize> = fresh.iter().filter(appended).copied().collect();
-        let seen = self.look(&probes).await?;
+        let tables: Vec<&PlannedTable> = probes.iter().map(|&at| &self.lane.tables[at].planned).collect();
+        let seen = look(self.servers.as_ref(), &self.lane.plan.fence, &tables).await?;
         for &at in &fresh {
             let table = &mut self.lane.tables[at];
             let head = probes.iter().position(|&probe| probe == at).and_then(|probe| seen.heads[probe]);
-            table.record.mark = match (table.clock_precision(), table.planned.strategy) {
-                (Some(fsp), _) => {
-                    Mark::Clock { settled: floor_to_precision(seen.now - seconds(table.planned.overlap_s), fsp) }
-                }
-                (None, Strategy::Append) => Mark::Id { settled: head.unwrap_or(0) },
-                _ => Mark::None,
-            };
+            table.record.mark = noted_mark(table, seen.now, head);
             table.record.soft_mark = soft::mark(table, seen.now);
             let adopted = existing.contains(table.planned.name());
             table.record.state = if adopted { TableState::CatchingUp } else { TableState::Seeding };
@@ -259,23 +285,6 @@ impl Seed<'_> {
         let text = format!("seed of {} tables began", fresh.len());
         let event = Event { kind: "lane_state".into(), table: None, text };
         control.record(&self.lease, &self.lane.record, &records, &[event]).await
-    }
-
-    async fn look(&self, probes: &[usize]) -> Result<Observation, Fault> {
-        let mut source = self.servers.source().await?;
-        let tables: Vec<&PlannedTable> = probes.iter().map(|&at| &self.lane.tables[at].planned).collect();
-        let look = match self.lane.plan.fence {
-            FenceMode::Proved => Look::Threads,
-            FenceMode::Window { .. } => Look::ClockOnly,
-        };
-        for look_no in 0..LOOKS_MAX {
-            if let Some(seen) = source.observe(&tables, look).await? {
-                return Ok(seen);
-            }
-            tokio::time::sleep(LOOK_WAIT + LOOK_STEP * look_no).await;
-        }
-        Err(Fault::new(FaultKind::Refused(cycle::NO_FRESH_LOOK.into()), "look at the source's open transactions")
-            .on(Side::Source))
     }
 
     fn seeding(&self) -> Vec<usize> {

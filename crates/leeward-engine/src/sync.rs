@@ -1,5 +1,7 @@
 //! The supervisor: keeps cycles going through failovers, full disks and rotated passwords, and stops when asked to.
 
+mod beside;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,12 +18,19 @@ use crate::clock;
 use crate::cycle::{self, CycleReport, Hands};
 use crate::demote;
 use crate::drift::{self, Looks};
+use crate::errand::Errands;
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
 use crate::pace::ScrubPace;
 
-/// How often definitions are compared. One query a side; a changed table is taken out within this time.
+/// How often definitions are compared. One query a side; a changed table of which no rows come is found within this time.
 const DRIFT_EVERY: Duration = Duration::from_secs(2);
+
+/// Times as long as a look took until the next: where there are thousands of tables, it is a burden of five per cent.
+const LOOK_SHARE: u32 = 20;
+
+/// Cycles in a row that are given up because one table may not be as planned, before it is taken out without knowing why.
+const DOUBTS_MAX: u32 = 3;
 
 /// First and longest wait after a fault that passes by itself.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -158,6 +167,8 @@ struct Connected {
     target: Box<dyn Target>,
     looks: Looks,
     looked: Option<Instant>,
+    /// How long after a look the next is made.
+    look_every: Duration,
 }
 
 /// Faults in a row.
@@ -179,10 +190,14 @@ pub struct Service<'a> {
     trouble: Option<Trouble>,
     /// Whether the answer to a COMMIT was lost and what came of it is still to be read back.
     unsure: bool,
-    /// Tables of the source that the plan does not know and that have been told of.
-    unplanned: Vec<TableName>,
     /// What happened with the fallbacks that were taken and are not stored yet.
     unstored: Vec<Event>,
+    /// What looks at definitions have come to.
+    memory: drift::Memory,
+    /// When new tables that could not be filled are tried again.
+    fill_again: Option<Instant>,
+    /// The table whose definition made the last cycles be given up, and how many.
+    doubt: Option<(TableName, u32)>,
 }
 
 impl<'a> Service<'a> {
@@ -196,8 +211,10 @@ impl<'a> Service<'a> {
             connected: None,
             trouble: None,
             unsure: false,
-            unplanned: Vec::new(),
             unstored: Vec::new(),
+            memory: drift::Memory::default(),
+            fill_again: None,
+            doubt: None,
         }
     }
 
@@ -208,19 +225,27 @@ impl<'a> Service<'a> {
         (stop, lost): (&CancellationToken, &CancellationToken),
     ) -> Result<(), Fault> {
         let mut untold_since = (options.until == Until::LiveOnce).then(clock::now);
+        let mut errands = Errands::default();
         while !stop.is_cancelled() {
             let began = clock::now();
             let proved_before = self.lane.fence_proved;
-            let turn = tokio::select! {
-                turn = self.turn() => turn,
-                () = stopped_for_long(stop) => Err(Fault::new(FaultKind::Stopped, "finish the cycle")),
-                () = lost.cancelled() => Err(Fault::new(FaultKind::LeaseLost, "run the lane").on(Side::Target)),
+            let turn = async {
+                tokio::select! {
+                    turn = self.turn() => turn,
+                    () = stopped_for_long(stop) => Err(Fault::new(FaultKind::Stopped, "finish the cycle")),
+                    () = lost.cancelled() => Err(Fault::new(FaultKind::LeaseLost, "run the lane").on(Side::Target)),
+                }
+            };
+            let turn = match errands.beside(turn).await {
+                Ok(report) => self.take_errands(errands.take_done()).await.map(|()| report),
+                Err(fault) => Err(fault),
             };
             match turn {
                 Ok(report) => {
                     log(&report);
                     watch.cycle(&report);
-                    let live = report.state == LaneState::Live && proved_before;
+                    self.begin_errands(&mut errands);
+                    let live = report.state == LaneState::Live && proved_before && self.is_settled(&errands);
                     if options.until == Until::LiveOnce && live {
                         return Ok(());
                     }
@@ -230,12 +255,12 @@ impl<'a> Service<'a> {
                     }
                     let left = options.interval.saturating_sub(clock::since(began));
                     if report.state == LaneState::Live || !self.lane.fence_proved || !self.lane.is_behind() {
-                        pause(left, stop).await?;
+                        errands.beside(pause(left, stop)).await?;
                     }
                 }
                 Err(fault) => {
                     let wait = self.endure(fault, options.until).await?;
-                    pause(wait, stop).await?;
+                    errands.beside(pause(wait, stop)).await?;
                 }
             }
         }
@@ -249,9 +274,9 @@ impl<'a> Service<'a> {
             return Ok(());
         }
         let mut control = self.servers.control().await?;
-        control.store_plan(&self.lane.plan).await?;
         let tables: Vec<_> = self.lane.tables.iter().map(|table| &table.record).collect();
-        control.record(self.lease, &self.lane.record, &tables, &self.unstored).await?;
+        let records = (&self.lane.record, tables.as_slice(), self.unstored.as_slice());
+        control.store_plan(self.lease, &self.lane.plan, Some(records)).await?;
         self.unstored.drain(..).for_each(|event| warn!(kind = event.kind, "{}", event.text));
         Ok(())
     }
@@ -266,21 +291,21 @@ impl<'a> Service<'a> {
             Some(connected) => connected,
             None => self.connected.insert(connect(self.servers).await?),
         };
-        if connected.looked.is_none_or(|looked| clock::since(looked) >= DRIFT_EVERY) {
-            let drift = drift::look(&mut self.lane, &mut connected.looks).await?;
+        if connected.looked.is_none_or(|looked| clock::since(looked) >= connected.look_every) {
+            let began = clock::now();
+            let drift = drift::look(&mut self.lane, &mut connected.looks, &mut self.memory).await?;
             connected.looked = Some(clock::now());
-            let mut events = drift.events;
-            events.extend(drift.unplanned.iter().filter(|name| !self.unplanned.contains(name)).map(drift::new_table));
-            self.unplanned = drift.unplanned;
-            if !events.is_empty() {
+            connected.look_every = DRIFT_EVERY.max(clock::since(began) * LOOK_SHARE);
+            if drift.changed || !drift.events.is_empty() {
                 let mut control = self.servers.control().await?;
-                if drift.changed {
-                    control.store_plan(&self.lane.plan).await?;
-                }
+                let (lane, events) = (&self.lane.record, drift.events.as_slice());
                 let tables: Vec<_> = self.lane.tables.iter().map(|table| &table.record).collect();
-                control.record(self.lease, &self.lane.record, &tables, &events).await?;
+                match drift.changed {
+                    true => control.store_plan(self.lease, &self.lane.plan, Some((lane, &tables, events))).await?,
+                    false => control.record(self.lease, lane, &tables, events).await?,
+                }
             }
-            events.iter().for_each(|event| warn!(kind = event.kind, "{}", event.text));
+            drift.events.iter().for_each(|event| warn!(kind = event.kind, "{}", event.text));
             if self.lane.tables.iter().any(|table| table.held_by_brake().is_some()) {
                 take_up_acceptances(self.servers, self.lease, &mut self.lane).await?;
             }
@@ -293,7 +318,7 @@ impl<'a> Service<'a> {
             braking: Braking::On,
         };
         let report = cycle::run(&mut self.lane, &mut hands).await?;
-        self.trouble = None;
+        (self.trouble, self.doubt) = (None, None);
         if report.events.iter().any(|event| event.kind == "quarantine") {
             // The fault that a cycle met does not say which ALTER would help; the next look does.
             connected.looked = None;
@@ -303,6 +328,12 @@ impl<'a> Service<'a> {
 
     /// Does what a turn's fault calls for and returns how long to wait before the next, or the fault when it ends the run.
     pub async fn endure(&mut self, fault: Fault, until: Until) -> Result<Duration, Fault> {
+        // Before the next cycle definitions are looked at: a table that has changed may be why this one failed.
+        self.look_soon();
+        if self.doubts(&fault) {
+            info!(fault = %fault, "the cycle was given up; looking at definitions");
+            return Ok(Duration::ZERO);
+        }
         // A conflict leaves the connections whole, and with them what the fence has seen.
         if fault.kind != FaultKind::Conflict {
             self.connected = None;
@@ -336,6 +367,24 @@ impl<'a> Service<'a> {
             }
         }
         Ok(wait)
+    }
+
+    fn look_soon(&mut self) {
+        if let Some(connected) = &mut self.connected {
+            connected.looked = None;
+        }
+    }
+
+    /// Returns whether a fault only says that a table may not be as planned: a look tells. Where looks find nothing again and
+    /// again, it is a fault like others.
+    fn doubts(&mut self, fault: &Fault) -> bool {
+        let Some(table) = fault.table.as_ref() else { return false };
+        if !matches!(fault.kind, FaultKind::TableChanged | FaultKind::TableMissing) {
+            return false;
+        }
+        let before = self.doubt.take().filter(|(known, _)| known == table).map_or(0, |(_, times)| times);
+        self.doubt = Some((table.clone(), before + 1));
+        before < DOUBTS_MAX
     }
 
     /// Reads back whether the cycle whose COMMIT was not answered happened. If it did, this process's memory is one
@@ -414,7 +463,8 @@ async fn connect(servers: &dyn Servers) -> Result<Connected, Fault> {
         servers.shapes(Side::Target),
         servers.shape(),
     )?;
-    Ok(Connected { source, target, looks: Looks { source: there, target: here, shape }, looked: None })
+    let looks = Looks { source: there, target: here, shape };
+    Ok(Connected { source, target, looks, looked: None, look_every: DRIFT_EVERY })
 }
 
 fn log(report: &CycleReport) {

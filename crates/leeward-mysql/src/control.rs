@@ -8,7 +8,7 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{PLAN_FORMAT, Plan, PlannedTable};
-use leeward_core::port::{ChunkRecord, Control, Event, Lease, LeaseAnswer, LeaseRecord};
+use leeward_core::port::{ChunkRecord, Control, Event, Lease, LeaseAnswer, LeaseRecord, Records};
 use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::survey::ObjectFacts;
 use mysql_async::Row;
@@ -117,10 +117,10 @@ impl Control for MySqlControl {
         self.session.run("release the lease", &query).await.map(|_| ())
     }
 
-    async fn store_plan(&mut self, plan: &Plan) -> Result<(), Fault> {
+    async fn store_plan(&mut self, lease: &Lease, plan: &Plan, records: Option<Records<'_>>) -> Result<(), Fault> {
         let lane = literal(&plan.settings.lane);
         let mut query = format!(
-            "START TRANSACTION;INSERT INTO leeward.plan (lane,hash,stored_at,body) VALUES ({lane},{},UTC_TIMESTAMP(6),{})",
+            "INSERT INTO leeward.plan (lane,hash,stored_at,body) VALUES ({lane},{},UTC_TIMESTAMP(6),{})",
             literal(&plan.hash),
             literal(&json(plan)?)
         );
@@ -142,8 +142,11 @@ impl Control for MySqlControl {
                 query.push_str(&format!(" AND (schema_name,table_name) NOT IN ({})", kept.join(",")));
             }
         }
-        self.session.run("store the plan", &query).await?;
-        self.session.commit("store the plan").await
+        if let Some(records) = records {
+            query.push(';');
+            query.push_str(&records_query(&lease.lane, records)?);
+        }
+        self.under(lease, &query).await
     }
 
     async fn plan(&mut self, lane: &str) -> Result<Option<Plan>, Fault> {
@@ -309,9 +312,6 @@ impl Control for MySqlControl {
     }
 }
 
-/// The lane's record, those of some tables, and what happened.
-type Records<'a> = (&'a LaneRecord, &'a [&'a TableRecord], &'a [Event]);
-
 /// Writes records in the connection's open transaction.
 pub async fn write_records(session: &mut Session, lane: &str, records: Records<'_>) -> Result<(), Fault> {
     let query = records_query(lane, records)?;
@@ -473,6 +473,7 @@ fn table_state(state: &TableState) -> &'static str {
         TableState::Planned => "planned",
         TableState::Seeding => "seeding",
         TableState::CatchingUp => "catching_up",
+        TableState::Joining { .. } => "joining",
         TableState::Live => "live",
         TableState::Quarantined { .. } => "quarantined",
     }

@@ -14,6 +14,8 @@ use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, Source, TakePart};
 use leeward_core::row::{KeyCells, RowBatch};
+use leeward_core::server::Flavor;
+use leeward_core::table::Table;
 use mysql_async::Row;
 
 use crate::digest::{self, bytes};
@@ -21,6 +23,7 @@ use crate::endpoint::Endpoint;
 use crate::fence::{self, ProcessList};
 use crate::session::{RowEvent, Rows, Session};
 use crate::sql;
+use crate::survey::{self, Catalog, SHAPE_SETS};
 
 /// Bytes of rows handed on at once. Small enough that a dozen in flight stay below a few MiB, large enough that the
 /// target gets statements worth its parse.
@@ -87,7 +90,7 @@ impl Source for MySqlSource {
         request: &CutRequest<'_>,
         take: &mut dyn TakePart,
     ) -> Result<Box<dyn Cut + 's>, Fault> {
-        let mut cut = MySqlCut { session: &mut self.cut, watch: self.watch.as_mut() };
+        let mut cut = MySqlCut { session: &mut self.cut, watch: self.watch.as_mut(), shape_sets: Vec::new() };
         cut.open(request, take).await?;
         Ok(Box::new(cut))
     }
@@ -111,6 +114,8 @@ async fn observe(
 pub struct MySqlCut<'s> {
     session: &'s mut Session,
     watch: Option<&'s mut Watch>,
+    /// What the server said of the tables to be described, one set after the other.
+    shape_sets: Vec<Vec<Row>>,
 }
 
 /// One statement of a cut's query and what its answer is for.
@@ -124,17 +129,27 @@ enum What<'a> {
     Clock,
     Delta(usize, &'a PlannedTable),
     Border(usize, &'a PlannedTable),
+    Shape,
 }
 
 impl MySqlCut<'_> {
     /// Opens the read view and hands the request's answer to `take`.
     async fn open(&mut self, request: &CutRequest<'_>, take: &mut dyn TakePart) -> Result<(), Fault> {
         let opening = Asked { sql: OPENING.to_vec(), what: What::Clock };
-        self.ask(std::iter::once(opening).chain(statements(request)).collect(), take).await
+        self.ask(std::iter::once(opening).chain(statements(request)).collect(), &request.described, take).await
     }
 
-    /// Sends statements and takes in all their answers.
-    async fn ask(&mut self, asked: Vec<Asked<'_>>, take: &mut dyn TakePart) -> Result<(), Fault> {
+    /// Sends statements and takes in all their answers, then what is to be told of some tables: last, so that the cut
+    /// holds every table that it has read (see [`Cut::describe`]).
+    async fn ask(
+        &mut self,
+        mut asked: Vec<Asked<'_>>,
+        described: &[&TableName],
+        take: &mut dyn TakePart,
+    ) -> Result<(), Fault> {
+        let schemas = by_schema(described);
+        let shapes = shape_queries(&schemas, self.session.flavor());
+        asked.extend(shapes.into_iter().map(|sql| Asked { sql: sql.into_bytes(), what: What::Shape }));
         let mut done = 0;
         // Each turn finishes at least one statement, so the loop is bounded by their number.
         while done < asked.len() {
@@ -145,6 +160,10 @@ impl MySqlCut<'_> {
             });
             sql.pop();
             done += self.send(&sql, &asked[done..], take).await?;
+        }
+        if !schemas.is_empty() {
+            let tables = read_shapes(&schemas, &std::mem::take(&mut self.shape_sets))?;
+            take.take(CutPart::Described(tables)).await?;
         }
         Ok(())
     }
@@ -168,7 +187,7 @@ impl MySqlCut<'_> {
                     }
                 }
             }
-            answer.end(take).await?;
+            self.shape_sets.extend(answer.end(take).await?);
         }
         read_to_end(&mut rows).await?;
         Ok(asked.len())
@@ -186,6 +205,31 @@ fn statements<'a>(request: &CutRequest<'a>) -> impl Iterator<Item = Asked<'a>> {
     let borders = request.borders.iter().enumerate();
     let borders = borders.map(|(at, ask)| Asked { sql: border_query(ask), what: What::Border(at, ask.table) });
     deltas.chain(borders)
+}
+
+/// Tables, by their database.
+type BySchema<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+
+fn by_schema<'a>(tables: &[&'a TableName]) -> BySchema<'a> {
+    let mut schemas = BySchema::new();
+    tables.iter().for_each(|name| schemas.entry(&name.schema).or_default().push(&name.table));
+    schemas
+}
+
+fn shape_queries(schemas: &BySchema<'_>, flavor: Flavor) -> Vec<String> {
+    schemas.iter().flat_map(|(schema, tables)| survey::shapes_of(schema, tables, flavor)).collect()
+}
+
+/// Reads what the server answered to [`shape_queries`].
+fn read_shapes(schemas: &BySchema<'_>, sets: &[Vec<Row>]) -> Result<Vec<Table>, Fault> {
+    if sets.len() != schemas.len() * SHAPE_SETS {
+        return Err(Fault::new(FaultKind::Unexpected, "describe tables in a cut").on(Side::Source));
+    }
+    let mut catalog = Catalog::default();
+    for (schema, sets) in schemas.keys().zip(sets.chunks(SHAPE_SETS)) {
+        catalog.add_shapes(schema, sets);
+    }
+    Ok(catalog.tables.into_values().map(|(table, _)| table).collect())
 }
 
 /// Returns the query for the rows of a delta in mark order.
@@ -257,6 +301,8 @@ struct Answer<'a> {
     rows: u64,
     batch: RowBatch,
     border: Option<KeyCells>,
+    /// Rows that are read when all are there.
+    kept: Vec<Row>,
 }
 
 impl<'a> Answer<'a> {
@@ -265,7 +311,7 @@ impl<'a> Answer<'a> {
             What::Delta(_, table) => table.table.wire_columns().len(),
             _ => 0,
         };
-        Answer { what, rows: 0, batch: RowBatch::new(width), border: None }
+        Answer { what, rows: 0, batch: RowBatch::new(width), border: None, kept: Vec::new() }
     }
 
     async fn add(&mut self, row: &Row, take: &mut dyn TakePart) -> Result<(), Fault> {
@@ -277,6 +323,10 @@ impl<'a> Answer<'a> {
             }
             What::Border(..) => {
                 self.border = Some(cells(row));
+                Ok(())
+            }
+            What::Shape => {
+                self.kept.push(row.clone());
                 Ok(())
             }
             What::Delta(delta, _) => {
@@ -292,23 +342,26 @@ impl<'a> Answer<'a> {
         }
     }
 
-    async fn end(self, take: &mut dyn TakePart) -> Result<(), Fault> {
+    /// Hands on what is left, and returns the rows that are to be kept.
+    async fn end(self, take: &mut dyn TakePart) -> Result<Option<Vec<Row>>, Fault> {
         match self.what {
-            What::Clock => Ok(()),
-            What::Border(border, _) => take.take(CutPart::BorderAt { border, upto: self.border }).await,
+            What::Clock => {}
+            What::Shape => return Ok(Some(self.kept)),
+            What::Border(border, _) => take.take(CutPart::BorderAt { border, upto: self.border }).await?,
             What::Delta(delta, _) => {
                 if !self.batch.is_empty() {
                     take.take(CutPart::Rows { delta, rows: self.batch }).await?;
                 }
-                take.take(CutPart::Complete { delta, rows: self.rows }).await
+                take.take(CutPart::Complete { delta, rows: self.rows }).await?;
             }
         }
+        Ok(None)
     }
 
     /// Hands on a fault that concerns this table alone, and gives back one that concerns the whole cut.
     async fn failed(self, fault: Fault, take: &mut dyn TakePart) -> Result<(), Fault> {
         match self.what {
-            What::Clock => Err(fault),
+            What::Clock | What::Shape => Err(fault),
             What::Delta(delta, table) => {
                 let fault = of_table_alone(fault, table.name())?;
                 take.take(CutPart::Failed { delta, fault }).await
@@ -344,7 +397,7 @@ fn cells(row: &Row) -> KeyCells {
 #[async_trait]
 impl Cut for MySqlCut<'_> {
     async fn read(&mut self, request: &CutRequest<'_>, take: &mut dyn TakePart) -> Result<(), Fault> {
-        self.ask(statements(request).collect(), take).await
+        self.ask(statements(request).collect(), &request.described, take).await
     }
 
     async fn observe(&mut self, probes: &[&PlannedTable], look: Look) -> Result<Option<Observation>, Fault> {
@@ -422,6 +475,13 @@ impl Cut for MySqlCut<'_> {
         let mut fetched = RowBatch::new(table.table.wire_columns().len());
         rows.iter().for_each(|row| push_row(&mut fetched, row));
         Ok(fetched)
+    }
+
+    async fn describe(&mut self, tables: &[&TableName]) -> Result<Vec<Table>, Fault> {
+        let schemas = by_schema(tables);
+        let query = shape_queries(&schemas, self.session.flavor()).join(";");
+        let sets = self.session.sets("describe tables in a cut", query).await?;
+        read_shapes(&schemas, &sets)
     }
 
     async fn close(self: Box<Self>) -> Result<(), Fault> {

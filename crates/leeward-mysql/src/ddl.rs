@@ -1,12 +1,14 @@
 //! Takes apart what `SHOW CREATE TABLE` prints and puts it together again in two steps: the table as it must be before
 //! its rows, and the indexes and foreign keys that are cheaper or possible only after them. Pure text; nothing is run.
 
+mod alter;
 mod object;
 mod tokens;
 
 use leeward_core::name::TableName;
 
 use crate::sql;
+pub use alter::statements;
 pub use object::{Definer, Existing, create_object};
 pub use tokens::Unreadable;
 use tokens::{Placed, Token, Tokens};
@@ -297,55 +299,6 @@ impl TableDdl {
             if words.is_empty() { "RESTRICT".to_owned() } else { words.join(" ") }
         };
         Some((rule("DELETE"), rule("UPDATE")))
-    }
-
-    /// Returns the statement that would give `existing` this table's columns and unique keys, for a person to read and
-    /// run; nothing when they agree. A renamed column shows as one dropped and one added: only a person can know.
-    pub fn alteration(&self, name: &TableName, existing: &TableDdl) -> Option<String> {
-        let mut steps = Vec::new();
-        for column in &existing.columns {
-            if !self.columns.iter().any(|wanted| same_name(&wanted.name, &column.name)) {
-                steps.push(format!("DROP COLUMN {}", sql::ident(&column.name)));
-            }
-        }
-        for (at, column) in self.columns.iter().enumerate() {
-            let place = match at.checked_sub(1) {
-                Some(before) => format!("AFTER {}", sql::ident(&self.columns[before].name)),
-                None => "FIRST".to_owned(),
-            };
-            match existing.columns.iter().find(|other| same_name(&other.name, &column.name)) {
-                None => steps.push(format!("ADD COLUMN {} {place}", column.clause)),
-                Some(other) if other.bare != column.bare => {
-                    steps.push(format!("MODIFY COLUMN {} {place}", column.clause));
-                }
-                Some(_) => {}
-            }
-        }
-        self.alter_unique_keys(existing, &mut steps);
-        if steps.is_empty() {
-            return None;
-        }
-        Some(format!("ALTER TABLE {} {}", sql::table(name), steps.join(", ")))
-    }
-
-    fn alter_unique_keys(&self, existing: &TableDdl, steps: &mut Vec<String>) {
-        let unique = |ddl: &'_ TableDdl| -> Vec<KeyDdl> {
-            ddl.keys.iter().filter(|key| key.kind == KeyKind::Unique).cloned().collect()
-        };
-        let (wanted, present) = (unique(self), unique(existing));
-        for key in &present {
-            if !wanted.iter().any(|other| same_name(&other.name, &key.name) && other.clause == key.clause) {
-                steps.push(match key.name.as_str() {
-                    "PRIMARY" => "DROP PRIMARY KEY".to_owned(),
-                    name => format!("DROP KEY {}", sql::ident(name)),
-                });
-            }
-        }
-        for key in &wanted {
-            if !present.iter().any(|other| same_name(&other.name, &key.name) && other.clause == key.clause) {
-                steps.push(format!("ADD {}", key.clause));
-            }
-        }
     }
 }
 

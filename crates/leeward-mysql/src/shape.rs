@@ -4,9 +4,10 @@
 mod watch;
 
 use async_trait::async_trait;
+use leeward_core::alteration::{Alteration, Effect, Statement, Verdict};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::TableName;
-use leeward_core::port::{DefinerKept, Shape, TablePart};
+use leeward_core::port::{DefinerKept, Lease, RowsMeanwhile, Shape, TablePart};
 use leeward_core::server::{Flavor, Observed};
 use leeward_core::survey::{ObjectFacts, ObjectKind, SchemaFacts};
 
@@ -39,10 +40,16 @@ const PLAIN_MAKING: [(&str, &str); 4] = [
     ("restrict_fk_on_non_standard_key", "0"),
 ];
 
+/// How long a guarded statement waits for whoever uses the table on the target. All who come later wait behind it, so it
+/// gives up soon and is tried again.
+const LOCK_WAIT_S: u32 = 2;
+
 /// Makes databases, tables, indexes, foreign keys, views and routines on the target. Its connection is its own: DDL is
 /// sent in utf8mb4, where every other session of Leeward speaks in bytes.
 pub struct TargetShape {
     session: Session,
+    /// The condition under which statements are run, once [`Shape::guard`] was called.
+    guard: Option<String>,
 }
 
 impl TargetShape {
@@ -72,12 +79,29 @@ impl TargetShape {
                 return Err(fault);
             }
         }
-        Ok(TargetShape { session })
+        Ok(TargetShape { session, guard: None })
     }
 
     /// Closes the connection.
     pub async fn close(self) {
         self.session.close().await;
+    }
+
+    /// Runs one statement that changes something. Under a guard the target itself looks at the lease and runs it, in one
+    /// go: between the two no process of ours can be stopped.
+    async fn change(&mut self, doing: &str, statement: &str) -> Result<(), Fault> {
+        let Some(ours) = &self.guard else { return self.session.run_patiently(doing, statement).await.map(drop) };
+        let guarded = format!(
+            "SET @leeward_ours=({ours});SET @leeward_ddl=IF(@leeward_ours,{},'DO 0');PREPARE leeward_ddl FROM @leeward_ddl;\
+             EXECUTE leeward_ddl;DEALLOCATE PREPARE leeward_ddl",
+            sql::literal(statement)
+        );
+        self.session.run_patiently(doing, &guarded).await?;
+        let row = self.session.row(doing, "SELECT @leeward_ours").await?;
+        match row.and_then(|row| text(&row, 0)).as_deref() {
+            Some("1") => Ok(()),
+            _ => Err(Fault::new(FaultKind::LeaseLost, doing).on(self.session.side())),
+        }
     }
 
     async fn own_ddl(&mut self, name: &TableName) -> Result<Option<TableDdl>, Fault> {
@@ -234,10 +258,8 @@ impl Shape for TargetShape {
     async fn create_table(&mut self, name: &TableName, source_ddl: &str) -> Result<(), Fault> {
         let doing = format!("create {name}");
         let source = self.split(name, source_ddl)?;
-        let create = format!("{};SHOW CREATE TABLE {}", source.create_statement(name), sql::table(name));
-        let made = self.session.row(&doing, &create).await.map_err(|fault| fault.of(name))?;
-        let made = made.and_then(|row| text(&row, 1)).ok_or_else(|| self.missing(name, &doing))?;
-        let made = self.split(name, &made)?;
+        self.change(&doing, &source.create_statement(name)).await.map_err(|fault| fault.of(name))?;
+        let made = self.own_ddl(name).await?.ok_or_else(|| self.missing(name, &doing))?;
         self.check_made(name, &source, &made)
     }
 
@@ -252,27 +274,46 @@ impl Shape for TargetShape {
             TablePart::ForeignKeys => wanted.missing_foreign_keys(name, &existing).into_iter().collect(),
         };
         for statement in statements {
-            self.session.run_patiently(&doing, &statement).await.map_err(|fault| fault.of(name))?;
+            self.change(&doing, &statement).await.map_err(|fault| fault.of(name))?;
         }
         Ok(())
     }
 
-    async fn alteration(&mut self, name: &TableName, source_ddl: &str) -> Result<Vec<String>, Fault> {
+    async fn alteration(
+        &mut self,
+        name: &TableName,
+        source_ddl: &str,
+        alteration: &Alteration,
+    ) -> Result<Vec<Statement>, Fault> {
         let wanted = self.split(name, source_ddl)?;
-        let mut statements = Vec::new();
-        let existing = match self.own_ddl(name).await? {
-            Some(existing) => {
-                statements.extend(wanted.alteration(name, &existing));
-                existing
-            }
-            None => {
-                statements.push(wanted.create_statement(name));
-                wanted.without_late_parts()
-            }
+        if let Some(existing) = self.own_ddl(name).await? {
+            return Ok(ddl::statements(&wanted, &existing, name, alteration));
+        }
+        // Whoever dropped the copy knows why; it is not made again behind their back.
+        let verdict = Verdict::Person("it was there, and somebody has dropped it");
+        let made = wanted.without_late_parts();
+        let late = wanted.missing_indexes(name, &made).into_iter().chain(wanted.missing_foreign_keys(name, &made));
+        let statements = std::iter::once(wanted.create_statement(name)).chain(late);
+        Ok(statements.map(|sql| Statement { sql, effect: Effect::Rows, verdict }).collect())
+    }
+
+    async fn guard(&mut self, lease: &Lease) -> Result<(), Fault> {
+        let hurry = format!("SET SESSION lock_wait_timeout={LOCK_WAIT_S}");
+        self.session.run("set the wait for locked tables", &hurry).await?;
+        self.guard = Some(format!(
+            "SELECT COUNT(*) FROM leeward.lease WHERE lane={} AND epoch={} AND promoted=0",
+            sql::literal(&lease.lane),
+            lease.epoch
+        ));
+        Ok(())
+    }
+
+    async fn alter(&mut self, name: &TableName, statement: &Statement, rows: RowsMeanwhile) -> Result<(), Fault> {
+        let sql = match rows {
+            RowsMeanwhile::Written => format!("{}, LOCK=NONE", statement.sql),
+            RowsMeanwhile::Waiting => statement.sql.clone(),
         };
-        statements.extend(wanted.missing_indexes(name, &existing));
-        statements.extend(wanted.missing_foreign_keys(name, &existing));
-        Ok(statements)
+        self.change(&format!("alter {name}"), &sql).await.map_err(|fault| fault.of(name))
     }
 
     async fn create_object(&mut self, object: &ObjectFacts) -> Result<DefinerKept, Fault> {

@@ -19,6 +19,7 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::TableName;
 use leeward_core::survey::{ObjectFacts, Survey, TableSurvey};
 use leeward_core::table::Table;
+use mysql_async::Row;
 
 use crate::ddl;
 use crate::session::Session;
@@ -28,7 +29,8 @@ pub(crate) use definitions::table_ddl;
 pub use objects::HIDDEN;
 use server::Preamble;
 pub use tables::UNUSED_INDEX;
-pub(crate) use tables::{Catalog, SHAPE_SETS, columns_and_keys};
+use tables::columns_and_keys;
+pub(crate) use tables::{Catalog, SHAPE_SETS, shapes_of};
 
 /// Surveys some databases.
 ///
@@ -36,12 +38,31 @@ pub(crate) use tables::{Catalog, SHAPE_SETS, columns_and_keys};
 /// `UnknownDatabase` naming all that are missing; `MissingGrant` for a table that may not be read; what breaks the
 /// session. What can be unknown is [`leeward_core::server::Observed::Unknown`] and no error.
 pub async fn survey(session: &mut Session, schemas: &[String]) -> Result<Survey, Fault> {
+    survey_some(session, schemas, |_| true).await
+}
+
+/// Surveys some tables alone, as far as they exist: those that come into a plan later.
+///
+/// # Errors
+/// Those of [`survey`].
+pub(crate) async fn survey_tables(session: &mut Session, tables: &[TableName]) -> Result<Survey, Fault> {
+    let schemas: BTreeSet<&str> = tables.iter().map(|name| name.schema.as_str()).collect();
+    let schemas: Vec<String> = schemas.into_iter().map(str::to_owned).collect();
+    survey_some(session, &schemas, |name| tables.contains(name)).await
+}
+
+async fn survey_some(
+    session: &mut Session,
+    schemas: &[String],
+    wanted: impl Fn(&TableName) -> bool,
+) -> Result<Survey, Fault> {
     let mut preamble = server::preamble(session).await?;
     let chosen = server::chosen(&preamble, schemas, session)?;
     preamble.server.is_replica = server::is_replica(session, &preamble).await?;
     let fence = server::fence_sight(session, &preamble.grants).await?;
     let names: Vec<String> = chosen.iter().map(|schema| schema.name.clone()).collect();
     let mut catalog = catalog(session, &names).await?;
+    catalog.tables.retain(|name, _| wanted(name));
     add_hidden_rules(session, &mut catalog).await?;
     let tables = look_into(session, &preamble, &names, catalog).await?;
     let objects = objects::read(session, &preamble, &names).await?;
@@ -103,29 +124,39 @@ pub(crate) async fn describe(session: &mut Session, tables: &[TableName]) -> Res
 
 /// Reads the shapes of all tables with their foreign keys, the rules only where the server shows them.
 async fn catalog(session: &mut Session, schemas: &[String]) -> Result<Catalog, Fault> {
+    catalog_after(session, schemas, "").await.map(|(catalog, _)| catalog)
+}
+
+/// Reads the shapes like [`catalog`], in one round trip with a statement that is executed first and makes one result set.
+pub(crate) async fn catalog_after(
+    session: &mut Session,
+    schemas: &[String],
+    first: &str,
+) -> Result<(Catalog, Vec<Row>), Fault> {
     const DOING: &str = "read the shapes of tables";
     let flavor = session.flavor();
     let mut catalog = Catalog::default();
     let queries: String =
         schemas.iter().map(|schema| columns_and_keys(schema, flavor) + &tables::foreign_keys(schema)).collect();
     if queries.is_empty() {
-        return Ok(catalog);
+        return Ok((catalog, Vec::new()));
     }
-    let sets = session.sets(DOING, queries.trim_end_matches(';')).await?;
+    let mut sets = session.sets(DOING, (first.to_owned() + &queries).trim_end_matches(';')).await?;
     let each = SHAPE_SETS + tables::FOREIGN_KEY_SETS;
-    if sets.len() != schemas.len() * each {
+    if sets.len() != schemas.len() * each + usize::from(!first.is_empty()) {
         return Err(Fault::new(FaultKind::Unexpected, DOING).on(session.side()));
     }
+    let before = if first.is_empty() { Vec::new() } else { sets.remove(0) };
     for (schema, sets) in schemas.iter().zip(sets.chunks(each)) {
         catalog.add_shapes(schema, &sets[..SHAPE_SETS]);
         catalog.add_foreign_keys(schema, &sets[SHAPE_SETS..]);
     }
-    Ok(catalog)
+    Ok((catalog, before))
 }
 
 /// Reads the rules of foreign keys from DDL, where the server keeps them from accounts that hold no more than SELECT
 /// (MariaDB): a cascade that nobody knows of would make a clock look trustworthy (T5).
-async fn add_hidden_rules(session: &mut Session, catalog: &mut Catalog) -> Result<(), Fault> {
+pub(crate) async fn add_hidden_rules(session: &mut Session, catalog: &mut Catalog) -> Result<(), Fault> {
     for (name, text) in table_ddl(session, &catalog.without_rules()).await? {
         let Some((table, _)) = catalog.tables.get_mut(&name) else { continue };
         let Ok(ddl) = ddl::split(&text) else { continue };

@@ -1,18 +1,20 @@
 //! The control schema in memory, the definitions of tables, and the one place from which a process gets its connections.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
+use leeward_core::alteration::{Alteration, Statement};
 use leeward_core::brake::Acceptance;
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::fingerprint::fingerprint;
 use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
 use leeward_core::port::{
-    ChunkLoader, ChunkReader, ChunkRecord, Control, DefinerKept, Event, Lease, LeaseAnswer, LeaseRecord, Servers,
-    Shape, Shapes, Source, TablePart, Target,
+    ChunkLoader, ChunkReader, ChunkRecord, Control, DefinerKept, Definition, Event, Lease, LeaseAnswer, LeaseRecord,
+    Records, RowsMeanwhile, Servers, Shape, Shapes, Source, TablePart, Target,
 };
-use leeward_core::survey::{ObjectFacts, SchemaFacts};
+use leeward_core::survey::{ObjectFacts, SchemaFacts, Survey};
 use leeward_core::table::Table;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -108,9 +110,15 @@ impl Control for SimControl {
         Ok(())
     }
 
-    async fn store_plan(&mut self, plan: &Plan) -> Result<(), Fault> {
+    async fn store_plan(&mut self, lease: &Lease, plan: &Plan, records: Option<Records<'_>>) -> Result<(), Fault> {
         self.0.call("store the plan", Frailty::Write).await?;
-        self.0.world().target.plan = plan.clone();
+        prove(&self.0, lease)?;
+        let mut world = self.0.world();
+        world.target.plan = plan.clone();
+        if let Some((lane, tables, _)) = records {
+            let tables: Vec<TableRecord> = tables.iter().map(|record| (*record).clone()).collect();
+            judge::record(&mut world, lane, &tables);
+        }
         Ok(())
     }
 
@@ -198,11 +206,15 @@ struct SimShapes(Handle);
 
 #[async_trait]
 impl Shapes for SimShapes {
-    async fn fingerprints(&mut self, _schemas: &[String]) -> Result<Vec<(TableName, String)>, Fault> {
+    async fn definitions(&mut self, _schemas: &[String]) -> Result<Arc<[Definition]>, Fault> {
         self.0.call("look at definitions", Frailty::Connection).await?;
         let world = self.0.world();
         let tables = world.target.plan.tables.iter();
-        Ok(tables.map(|planned| (planned.name().clone(), fingerprint(&planned.table))).collect())
+        Ok(tables.map(|planned| Definition { table: planned.table.clone(), since: None }).collect())
+    }
+
+    async fn survey(&mut self, _tables: &[TableName]) -> Result<Survey, Fault> {
+        Err(Handle::unexpected("survey: no table of the model is new or comes back"))
     }
 
     async fn describe(&mut self, tables: &[TableName]) -> Result<Vec<Table>, Fault> {
@@ -243,7 +255,20 @@ impl Shape for SimShapes {
         not_shaped()
     }
 
-    async fn alteration(&mut self, _name: &TableName, _source_ddl: &str) -> Result<Vec<String>, Fault> {
+    async fn alteration(
+        &mut self,
+        _name: &TableName,
+        _source_ddl: &str,
+        _alteration: &Alteration,
+    ) -> Result<Vec<Statement>, Fault> {
+        not_shaped()
+    }
+
+    async fn guard(&mut self, _lease: &Lease) -> Result<(), Fault> {
+        not_shaped()
+    }
+
+    async fn alter(&mut self, _name: &TableName, _statement: &Statement, _rows: RowsMeanwhile) -> Result<(), Fault> {
         not_shaped()
     }
 

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
-use leeward_core::name::Side;
+use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, TakePart};
 use leeward_core::row::{KeyCells, KeyRange, RowBatch};
+use leeward_core::table::Table;
 
 use crate::breakage::Break;
 use crate::coverage::Reached;
@@ -82,7 +83,17 @@ impl SimCut<'_> {
             };
             take.take(part).await?;
         }
+        if !request.described.is_empty() {
+            take.take(CutPart::Described(self.defined(&request.described))).await?;
+        }
         Ok(())
+    }
+
+    /// Describes tables, which never change in the model.
+    fn defined(&self, tables: &[&TableName]) -> Vec<Table> {
+        let world = self.handle.world();
+        let wanted = world.target.plan.tables.iter().filter(|planned| tables.contains(&planned.name()));
+        wanted.map(|planned| planned.table.clone()).collect()
     }
 
     async fn answer_delta(
@@ -228,6 +239,11 @@ impl Cut for SimCut<'_> {
 
     async fn all_rows(&mut self, _table: &PlannedTable, _rows_max: u64) -> Result<RowBatch, Fault> {
         Err(Handle::unexpected("fetch a whole table: every table of the model has a key"))
+    }
+
+    async fn describe(&mut self, tables: &[&TableName]) -> Result<Vec<Table>, Fault> {
+        self.handle.call("describe tables in a cut", Frailty::Connection).await?;
+        Ok(self.defined(tables))
     }
 
     async fn close(self: Box<Self>) -> Result<(), Fault> {

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::class::{Class, Strategy};
 use crate::name::TableName;
-use crate::plan::{Fallback, FenceMode, LeftOutReason, Plan, PlannedTable, SoftDelete, Tombstones};
-use crate::policy::Settings;
+use crate::plan::{Fallback, FenceMode, LeftOutReason, Plan, PlannedTable, PolicyText, SoftDelete, Tombstones};
+use crate::policy::{OnDdl, Settings};
 use crate::server::Flavor;
 use crate::survey::SchemaFacts;
 use crate::table::Table;
@@ -25,6 +25,8 @@ struct Decisions<'a> {
     /// The window in seconds, or nothing where marks are proved.
     window_s: Option<u64>,
     settings: &'a Settings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a PolicyText>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +47,8 @@ struct Line<'a> {
     tombstones: Option<&'a Tombstones>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forgiven_until: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "OnDdl::is_report")]
+    ddl: OnDdl,
 }
 
 impl Plan {
@@ -68,6 +72,7 @@ impl Plan {
             left_out,
             window_s,
             settings: &self.settings,
+            policy: self.policy.as_ref(),
         })
     }
 }
@@ -85,6 +90,7 @@ impl<'a> Line<'a> {
             soft_delete: planned.soft_delete.as_ref(),
             tombstones: planned.tombstones.as_ref(),
             forgiven_until: planned.forgiven_until,
+            ddl: planned.ddl,
         }
     }
 }

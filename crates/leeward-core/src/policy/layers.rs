@@ -37,6 +37,11 @@ impl<'d> Reader<'d> {
         self.file
     }
 
+    /// Returns the whole text.
+    pub(super) fn text(&self) -> &str {
+        self.text
+    }
+
     /// Returns the line, counted from 1, of a byte of the text.
     pub(super) fn line(&self, at: usize) -> usize {
         1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count()

@@ -8,7 +8,7 @@ use crate::class::{Class, Strategy};
 use crate::name::TableName;
 use crate::plan::Tombstones;
 use crate::policy::layers::{Reader, Section};
-use crate::policy::settings::Waiver;
+use crate::policy::settings::{OnDdl, Waiver};
 use crate::policy::value;
 
 /// The checks that a waiver can name: the catalogue of readiness (`rds.md` §3). A waiver of any other is a slip that
@@ -32,6 +32,8 @@ pub struct TableRule {
     pub wish: Wish,
     /// What else is to be known of it.
     pub known: Known,
+    /// What a changed definition leads to, where it is named.
+    pub ddl: Option<OnDdl>,
     /// Why, as written.
     pub reason: Option<String>,
     glob: GlobMatcher,
@@ -74,8 +76,8 @@ impl TableRule {
 }
 
 /// Keys of a rule that say how a table is kept.
-const KEEP_KEYS: [&str; 7] =
-    ["class", "strategy", "mark_column", "may_be_empty", "forgiven_until", "soft_delete", "tombstones"];
+const KEEP_KEYS: [&str; 8] =
+    ["class", "strategy", "mark_column", "may_be_empty", "forgiven_until", "soft_delete", "tombstones", "ddl"];
 
 /// Reads `[[table]]`.
 pub(super) fn table_rules(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Vec<TableRule> {
@@ -106,6 +108,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
     let forgiven_until = reader.optional(entry, "forgiven_until", value::day);
     let soft_delete = reader.optional(entry, "soft_delete", value::text);
     let tombstones = tombstones(reader, entry);
+    let ddl = reader.optional(entry, "ddl", value::word::<OnDdl>);
     let reason = reader.optional(entry, "reason", value::text);
     let wish = match exclude {
         Some(true) => {
@@ -124,6 +127,7 @@ fn table_rule(reader: &mut Reader<'_>, entry: &mut Section<'_, '_>) -> Option<Ta
         line,
         wish,
         known: Known { may_be_empty, forgiven_until, soft_delete, tombstones },
+        ddl,
         reason,
         glob,
     })

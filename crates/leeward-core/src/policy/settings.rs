@@ -20,6 +20,10 @@ pub struct Settings {
     pub brake: Brake,
     /// What a contradicted class leads to.
     pub on_contradiction: OnContradiction,
+    /// What a changed definition leads to, where no rule says otherwise. Absent in plans of before it existed, and left
+    /// out where it changes nothing, so that those keep their names.
+    #[serde(default, skip_serializing_if = "OnDdl::is_report")]
+    pub ddl: OnDdl,
     /// How the rolling comparison is paced.
     pub scrub: ScrubSettings,
     /// How large one batch or transaction may be.
@@ -50,6 +54,24 @@ pub enum OnContradiction {
     Demote,
     /// Record it and leave the table for a person.
     Quarantine,
+}
+
+/// What is done when a definition changes on the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDdl {
+    /// The statement is printed for a person, and a table that it concerns waits.
+    #[default]
+    Report,
+    /// A change that can lose nothing is made on the target by Leeward itself; a new table is taken in.
+    Apply,
+}
+
+impl OnDdl {
+    /// Returns whether a person runs the statements.
+    pub fn is_report(&self) -> bool {
+        *self == OnDdl::Report
+    }
 }
 
 /// Pace of the scrub.

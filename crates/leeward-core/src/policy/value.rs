@@ -118,6 +118,12 @@ pub(super) fn account_globs(value: &DeValue<'_>) -> Result<Vec<String>, String> 
     }
 }
 
+/// Reads a list of globs over `database.table`.
+pub(super) fn globs(value: &DeValue<'_>) -> Result<Vec<GlobMatcher>, String> {
+    let globs = texts(value)?;
+    globs.iter().map(|text| compile(text).map_err(|error| format!("has an entry that {error}"))).collect()
+}
+
 /// Compiles a glob.
 pub(super) fn compile(text: &str) -> Result<GlobMatcher, String> {
     let glob = Glob::new(text).map_err(|error| format!("is not a glob: {text:?}: {}", error.kind()))?;

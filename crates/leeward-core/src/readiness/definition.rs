@@ -80,7 +80,7 @@ fn column_difference(source: &Column, target: &Column) -> Option<String> {
 
 /// Servers print one expression with more or fewer parentheses and quotes from version to version; a literal default is
 /// compared as it stands.
-fn plain_default(column: &Column) -> Option<String> {
+pub(crate) fn plain_default(column: &Column) -> Option<String> {
     let text = column.default.as_ref()?;
     let is_expression =
         column.generated.is_some() || text.contains('(') || text.eq_ignore_ascii_case("current_timestamp");
@@ -107,7 +107,7 @@ fn keys(source: &Table, target: &Table, found: &mut Vec<Difference>) {
     }
 }
 
-fn same_key(source: &Key, target: &Key) -> bool {
+pub(crate) fn same_key(source: &Key, target: &Key) -> bool {
     source.unique == target.unique
         && source.method.eq_ignore_ascii_case(&target.method)
         && source.parts.len() == target.parts.len()
@@ -130,7 +130,7 @@ pub(super) fn extra_foreign_keys(source: &Table, target: &Table) -> Vec<String> 
 }
 
 /// The name is no part of the rule.
-fn same_foreign_key(source: &ForeignKey, target: &ForeignKey) -> bool {
+pub(crate) fn same_foreign_key(source: &ForeignKey, target: &ForeignKey) -> bool {
     source.columns == target.columns
         && source.parent == target.parent
         && source.parent_columns == target.parent_columns

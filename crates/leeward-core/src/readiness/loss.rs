@@ -54,7 +54,7 @@ pub(super) fn as_of(planned: &PlannedTable, record: &TableRecord, lane: &LaneRec
         LaneState::Seeding | LaneState::CatchingUp => None,
     };
     match &record.state {
-        TableState::Planned | TableState::Seeding | TableState::CatchingUp => None,
+        TableState::Planned | TableState::Seeding | TableState::CatchingUp | TableState::Joining { .. } => None,
         TableState::Quarantined { .. } => record.cut_at,
         TableState::Live if planned.needs_comparing() => record.scrub.verified_since,
         TableState::Live => record.cut_at.max(lane_cut),

@@ -27,7 +27,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use definition::knows_collation;
+pub(crate) use definition::{knows_collation, plain_default, same_foreign_key, same_key};
 pub use facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
 pub use outcome::{Accepted, CheckResult, Evidence, EvidenceClass, EvidenceKind, Severity, Status};
 pub use parameters::VARIABLES;

@@ -8,6 +8,7 @@ use leeward_core::fault::Fault;
 use leeward_core::port::Range;
 use leeward_core::row::KeyCells;
 
+use crate::fill;
 use crate::pace::RANGE_ROWS_MAX;
 use crate::scrub::Bench;
 
@@ -18,7 +19,7 @@ const LISTED_MAX: u64 = RANGE_ROWS_MAX * 2;
 /// Takes one more range into the count.
 pub async fn go_on(
     bench: &mut Bench<'_>,
-    seen: &mut BrakeEvidence,
+    (table, seen): (usize, &mut BrakeEvidence),
     range: &Range<'_>,
     (source, target): (&Digest, &Digest),
 ) -> Result<(), Fault> {
@@ -30,11 +31,13 @@ pub async fn go_on(
         let (there, here) = (there?, here?);
         if range.table.has_key() {
             let differs = Difference::between(&there, &here);
-            found = differs.counts();
+            let lost = fill::lost(bench, range, table, &differs).await?;
+            found = Counts { changed: lost.len() as u64, ..differs.counts() };
             add_keys(&mut seen.delete_keys, &differs.extra);
-            add_keys(&mut seen.overwrite_keys, &differs.changed);
+            add_keys(&mut seen.overwrite_keys, &lost);
         } else {
             found = Counts::without_keys(&there, &here);
+            found = fill::lost_without_keys(bench, range, table, found).await?;
         }
     }
     let count = &mut seen.count;

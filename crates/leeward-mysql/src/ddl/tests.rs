@@ -1,6 +1,7 @@
 //! Real outputs of MariaDB 10.11 and MySQL 9.7, chosen to mislead a reader of lines.
 
 use super::*;
+use leeward_core::alteration::{Alteration, Change, Effect, Verdict};
 
 const MARIADB: &str = r#"CREATE TABLE `t``1 (KEY` (
   `id` int(11) NOT NULL AUTO_INCREMENT,
@@ -111,7 +112,7 @@ fn an_inherited_collation_stays_inherited() {
     assert_eq!(inherited.columns[0].clause, "`a` enum('COLLATE utf8mb4_bin') NOT NULL");
     let explicit = table("`a` enum('COLLATE utf8mb4_bin') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL");
     assert!(explicit.columns[0].clause.contains("CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"));
-    assert_eq!(explicit.alteration(&name(), &inherited), None, "it is the same column");
+    assert_eq!(statements(&explicit, &inherited, &name(), &Alteration::default()), [], "it is the same column");
     let other = table("`a` varchar(9) COLLATE utf8mb4_general_ci DEFAULT (`b` collate utf8mb4_bin)");
     assert_eq!(other.columns[0].clause, "`a` varchar(9) COLLATE utf8mb4_general_ci DEFAULT (`b` collate utf8mb4_bin)");
     let expression = table("`a` varchar(9) GENERATED ALWAYS AS ((`b` collate utf8mb4_bin)) VIRTUAL");
@@ -177,17 +178,125 @@ fn strange_text_is_refused() {
     }
 }
 
+fn altered(before: &str, after: &str, alteration: &Alteration) -> Vec<(String, Effect)> {
+    let table = |text: &str| split(&format!("CREATE TABLE `t` (\n  {text}")).unwrap();
+    let found = statements(&table(after), &table(before), &TableName::new("s", "t"), alteration);
+    found.into_iter().map(|one| (one.sql.replace("ALTER TABLE `s`.`t` ", ""), one.effect)).collect()
+}
+
+fn says(found: &[(String, Effect)], expected: &[(&str, Effect)]) {
+    let found: Vec<(&str, Effect)> = found.iter().map(|(sql, effect)| (sql.as_str(), *effect)).collect();
+    assert_eq!(found, expected);
+}
+
+fn rows_change() -> Alteration {
+    let change = Change { what: "columns".into(), effect: Effect::Rows, verdict: Verdict::Safe };
+    Alteration { changes: vec![change], ..Alteration::default() }
+}
+
 #[test]
 fn the_alter_for_a_changed_source_is_spelled_out() {
-    let before = "CREATE TABLE `t` (\n  `id` int NOT NULL,\n  `gone` int DEFAULT NULL,\n  `v` int DEFAULT NULL,\n  \
-                  PRIMARY KEY (`id`)\n) ENGINE=InnoDB";
-    let after = "CREATE TABLE `t` (\n  `id` int NOT NULL,\n  `v` bigint DEFAULT NULL,\n  `new` varchar(9) NOT NULL,\n  \
-                 PRIMARY KEY (`id`),\n  UNIQUE KEY `u` (`v`)\n) ENGINE=InnoDB";
-    let (before, after) = (split(before).unwrap(), split(after).unwrap());
-    assert_eq!(
-        after.alteration(&TableName::new("s", "t"), &before).unwrap(),
-        "ALTER TABLE `s`.`t` DROP COLUMN `gone`, MODIFY COLUMN `v` bigint DEFAULT NULL AFTER `id`, \
-         ADD COLUMN `new` varchar(9) NOT NULL AFTER `v`, ADD UNIQUE KEY `u` (`v`)"
+    let before = "`id` int NOT NULL,\n  `gone` int DEFAULT NULL,\n  `v` int DEFAULT NULL,\n  PRIMARY KEY (`id`)\n) E=1";
+    let after = "`id` int NOT NULL,\n  `v` bigint DEFAULT NULL,\n  `new` varchar(9) NOT NULL,\n  \
+                 PRIMARY KEY (`id`),\n  UNIQUE KEY `u` (`v`),\n  KEY `k` (`new`)\n) E=1";
+    says(
+        &altered(before, after, &rows_change()),
+        &[
+            (
+                "DROP COLUMN `gone`, MODIFY COLUMN `v` bigint DEFAULT NULL AFTER `id`, \
+                 ADD COLUMN `new` varchar(9) NOT NULL AFTER `v`",
+                Effect::Rows,
+            ),
+            ("ADD KEY `k` (`new`)", Effect::Beside),
+            ("ADD UNIQUE KEY `u` (`v`)", Effect::Beside),
+        ],
     );
-    assert_eq!(after.alteration(&TableName::new("s", "t"), &after), None);
+    assert_eq!(altered(after, after, &Alteration::default()), []);
+}
+
+#[test]
+fn a_new_name_comes_first_and_nothing_else_follows_from_it() {
+    let before = "`a` int NOT NULL,\n  `b` int NOT NULL,\n  PRIMARY KEY (`a`),\n  KEY `k` (`a`)\n) E";
+    let after = "`x` int NOT NULL,\n  `b` int NOT NULL,\n  PRIMARY KEY (`x`),\n  KEY `k` (`x`)\n) E";
+    let alteration = Alteration { renamed: vec![("a".into(), "x".into())], ..rows_change() };
+    says(&altered(before, after, &alteration), &[("RENAME COLUMN `a` TO `x`", Effect::Rows)]);
+    assert_eq!(altered(after, after, &alteration), [], "run again, it is done already");
+}
+
+#[test]
+fn columns_are_moved_to_their_place() {
+    let before = "`a` int,\n  `b` int,\n  `c` int\n) E";
+    let after = "`c` int,\n  `a` int,\n  `n` int,\n  `b` int\n) E";
+    says(
+        &altered(before, after, &rows_change()),
+        &[("MODIFY COLUMN `c` int FIRST, ADD COLUMN `n` int AFTER `a`", Effect::Rows)],
+    );
+}
+
+#[test]
+fn an_index_that_goes_and_the_one_that_takes_its_place_share_a_statement() {
+    let before = "`a` int,\n  `b` int,\n  KEY `k` (`a`),\n  KEY `mine` (`b`),\n  \
+                  CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `p` (`id`)\n) E";
+    let after = "`a` int,\n  `b` int,\n  KEY `k` (`a`,`b`),\n  FULLTEXT KEY `ft` (`b`),\n  \
+                 CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `p` (`id`) ON DELETE CASCADE\n) E";
+    let alteration =
+        Alteration { stale_keys: vec!["K".into()], stale_foreign_keys: vec!["f".into()], ..Alteration::default() };
+    says(
+        &altered(before, after, &alteration),
+        &[
+            ("DROP FOREIGN KEY `f`", Effect::Beside),
+            ("DROP KEY `k`, ADD KEY `k` (`a`,`b`)", Effect::Beside),
+            ("ADD FULLTEXT KEY `ft` (`b`)", Effect::Beside),
+            ("ADD CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `s`.`p` (`id`) ON DELETE CASCADE", Effect::Beside),
+        ],
+    );
+}
+
+#[test]
+fn a_check_that_goes_is_taken_out_of_the_rows_way() {
+    let before = "`a` int,\n  CONSTRAINT `c` CHECK (`a` > 0)\n) E COMMENT='it''s' COLLATE=utf8mb4_bin";
+    let after = "`a` int,\n  CONSTRAINT `c` CHECK (`a` > 1)\n) E";
+    says(
+        &altered(before, after, &Alteration::default()),
+        &[("DROP CONSTRAINT `c`, ADD CONSTRAINT `c` CHECK (`a` > 1), COMMENT=''", Effect::Rows)],
+    );
+    says(
+        &altered("`a` int\n) E", "`a` int COMMENT 'x'\n) E COMMENT='it''s'", &Alteration::default()),
+        &[("MODIFY COLUMN `a` int COMMENT 'x' FIRST, COMMENT='it''s'", Effect::Beside)],
+    );
+}
+
+#[test]
+fn a_row_key_and_what_a_counter_needs_come_with_the_columns() {
+    let after = "`id` int NOT NULL AUTO_INCREMENT,\n  `a` int,\n  PRIMARY KEY (`id`)\n) E AUTO_INCREMENT=7";
+    says(
+        &altered("`a` int,\n  PRIMARY KEY (`a`)\n) E", after, &rows_change()),
+        &[(
+            "ADD COLUMN `id` int NOT NULL AUTO_INCREMENT FIRST, DROP PRIMARY KEY, ADD PRIMARY KEY (`id`)",
+            Effect::Rows,
+        )],
+    );
+    let after = "`id` int NOT NULL AUTO_INCREMENT,\n  `a` int,\n  KEY `k` (`id`)\n) E";
+    let found = altered("`id` int NOT NULL,\n  `a` int\n) E", after, &Alteration::default());
+    says(&found, &[("MODIFY COLUMN `id` int NOT NULL AUTO_INCREMENT FIRST, ADD KEY `k` (`id`)", Effect::Beside)]);
+}
+
+#[test]
+fn partitions_are_printed_for_a_person() {
+    let table = |text: &str| split(&format!("CREATE TABLE `t` (\n  `a` int\n) {text}")).unwrap();
+    let ranges =
+        "ENGINE=InnoDB\n/*!50100 PARTITION BY RANGE (`a`)\n(PARTITION p0 VALUES LESS THAN (9) ENGINE = InnoDB) */";
+    let (one, other) = (table("ENGINE=InnoDB"), table(ranges));
+    let name = TableName::new("s", "t");
+    let sql = |wanted: &TableDdl, existing: &TableDdl| {
+        let found = statements(wanted, existing, &name, &Alteration::default());
+        assert!(found.iter().all(|one| matches!(one.verdict, Verdict::Person(_))));
+        found.into_iter().map(|one| one.sql).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        sql(&other, &one),
+        ["ALTER TABLE `s`.`t` PARTITION BY RANGE (`a`)\n(PARTITION p0 VALUES LESS THAN (9) ENGINE = InnoDB)"]
+    );
+    assert_eq!(sql(&one, &other), ["ALTER TABLE `s`.`t` REMOVE PARTITIONING"]);
+    assert!(sql(&other, &other).is_empty());
 }

@@ -1,38 +1,74 @@
-//! Watches the definitions of a server: has any table's shape changed? Asked in every cycle, so it costs one round trip
-//! and an answer of a few bytes as long as nothing has: the server hashes all definitions together, and only when that
-//! hash moves are they read.
+//! Watches the definitions of a server: has any table changed? Asked again and again, so it costs one round trip and some
+//! ten microseconds a table as long as nothing has: the server hashes the times at which its tables were made or altered,
+//! and only when that hash moves are the definitions read.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::fingerprint::fingerprint;
+use chrono::NaiveDateTime;
+use leeward_core::fault::Fault;
 use leeward_core::name::TableName;
-use leeward_core::port::Shapes;
+use leeward_core::port::{Definition, Shapes};
+use leeward_core::survey::Survey;
 use leeward_core::table::Table;
 use mysql_async::Row;
 
 use crate::endpoint::Endpoint;
 use crate::session::Session;
 use crate::sql;
-use crate::survey::{self, Catalog, SHAPE_SETS, columns_and_keys, text_or_empty};
+use crate::survey::{self, Catalog, add_hidden_rules, catalog_after, text_or_empty, time};
 
 const DOING: &str = "look at the definitions of tables";
 
-/// Result sets of [`condensed`].
-const CONDENSED_SETS: usize = 3;
+/// How long a list of definitions is believed because no time has moved. MySQL notes the time at which an ALTER began, so
+/// that two of one second, the second of them slow, could pass for one.
+const BELIEVED_FOR: Duration = Duration::from_secs(30);
+
+/// Reads in a row for which a table may be unreadable before that is believed. While an ALTER swaps a table, MariaDB
+/// lists it without its columns.
+const UNREADABLE_READS: u32 = 5;
+
+/// How long a look waits for a table whose definition is being changed: the others must not wait with it.
+const LOCKED_TABLE_WAIT_S: u32 = 1;
 
 /// The shapes of one server.
 pub struct ServerShapes {
     session: Session,
     known: Option<Known>,
+    unreadable: u32,
 }
 
-/// What was seen last, and the condensed form by which it is known again.
+/// What was seen last, and the sign by which it is known again.
 struct Known {
     schemas: Vec<String>,
-    condensed: Vec<Vec<String>>,
-    fingerprints: Vec<(TableName, String)>,
+    sign: Sign,
+    read: Instant,
+    definitions: Arc<[Definition]>,
+}
+
+/// The times of all tables, condensed.
+struct Sign {
+    cells: Vec<String>,
+    /// Times before this one are settled: a further change would show as another. Times are in whole seconds, and more
+    /// than one ALTER can fall into one.
+    settled_before: Option<NaiveDateTime>,
+    /// Whether all of them are.
+    settled: bool,
+}
+
+impl Sign {
+    fn read(rows: &[Row]) -> Sign {
+        let Some(row) = rows.first() else { return Sign { cells: Vec::new(), settled_before: None, settled: false } };
+        let cells = (0..3).map(|at| text_or_empty(row, at)).collect();
+        let (newest, settled_before) = (time(row, 3), time(row, 4));
+        Sign { cells, settled_before, settled: newest.is_none_or(|newest| Some(newest) < settled_before) }
+    }
+
+    /// Returns a time that says that a table is still as it was, or nothing yet.
+    fn told(&self, time: Option<NaiveDateTime>) -> Option<NaiveDateTime> {
+        time.filter(|time| Some(*time) < self.settled_before)
+    }
 }
 
 impl ServerShapes {
@@ -41,7 +77,10 @@ impl ServerShapes {
     /// # Errors
     /// Those of [`Session::open`].
     pub async fn open(endpoint: &Endpoint) -> Result<ServerShapes, Fault> {
-        Ok(ServerShapes { session: Session::open(endpoint, "shapes").await?, known: None })
+        let mut session = Session::open(endpoint, "shapes").await?;
+        let hurry = format!("SET SESSION lock_wait_timeout={LOCKED_TABLE_WAIT_S}");
+        session.run("set the wait for locked tables", &hurry).await?;
+        Ok(ServerShapes { session, known: None, unreadable: 0 })
     }
 
     /// Closes the connection.
@@ -50,77 +89,82 @@ impl ServerShapes {
     }
 
     async fn unchanged(&mut self, schemas: &[String]) -> Result<bool, Fault> {
-        let Some(known) = self.known.as_ref().filter(|known| known.schemas == schemas) else { return Ok(false) };
-        let query: String = schemas.iter().map(|schema| condensed(schema)).collect();
-        let sets = self.session.sets(DOING, query.trim_end_matches(';')).await?;
-        Ok(cells(&sets) == known.condensed)
+        let known = self.known.as_ref();
+        let known = known.filter(|known| known.schemas == schemas && known.sign.settled);
+        let Some(known) = known.filter(|known| known.read.elapsed() < BELIEVED_FOR) else { return Ok(false) };
+        let rows = self.session.rows(DOING, sign_query(schemas).trim_end_matches(';')).await?;
+        Ok(Sign::read(&rows).cells == known.sign.cells)
     }
 
     async fn read(&mut self, schemas: &[String]) -> Result<Known, Fault> {
-        let flavor = self.session.flavor();
-        // The condensed form comes first: a change between the two is then seen by the next look, and never missed.
-        let query: String =
-            schemas.iter().map(|schema| condensed(schema) + &columns_and_keys(schema, flavor)).collect();
-        let sets = self.session.sets(DOING, query.trim_end_matches(';')).await?;
-        let each = CONDENSED_SETS + SHAPE_SETS;
-        if sets.len() != schemas.len() * each {
-            return Err(Fault::new(FaultKind::Unexpected, DOING).on(self.session.side()));
+        // The sign comes first: a change between the two is then seen by the next look, and never missed.
+        let (mut catalog, rows) = catalog_after(&mut self.session, schemas, &sign_query(schemas)).await?;
+        let mut sign = Sign::read(&rows);
+        add_hidden_rules(&mut self.session, &mut catalog).await?;
+        let kept = self.keep_unreadable(&mut catalog);
+        sign.settled &= kept.is_empty();
+        let definitions = catalog.tables.into_values();
+        let definitions = definitions.map(|(table, usage)| Definition { table, since: sign.told(usage.create_time) });
+        let definitions: Arc<[Definition]> = definitions.chain(kept).collect();
+        let same = self.known.as_ref().filter(|known| known.definitions == definitions);
+        let definitions = same.map_or(definitions, |known| known.definitions.clone());
+        Ok(Known { schemas: schemas.to_vec(), sign, read: Instant::now(), definitions })
+    }
+
+    /// Takes the tables that could not be read out of a catalog and returns what was known of them, for some looks.
+    fn keep_unreadable(&mut self, catalog: &mut Catalog) -> Vec<Definition> {
+        let unreadable = |table: &Table| table.columns.is_empty() || table.engine == "unreadable";
+        let known = self.known.iter().flat_map(|known| known.definitions.iter());
+        let readable_before = known.filter(|known| !unreadable(&known.table));
+        let now_unreadable =
+            |known: &&Definition| catalog.tables.get(&known.table.name).is_some_and(|(table, _)| unreadable(table));
+        let kept: Vec<Definition> = readable_before.filter(now_unreadable).cloned().collect();
+        self.unreadable = if kept.is_empty() { 0 } else { self.unreadable + 1 };
+        if self.unreadable > UNREADABLE_READS {
+            return Vec::new();
         }
-        let (mut catalog, mut condensed) = (Catalog::default(), Vec::new());
-        for (schema, sets) in schemas.iter().zip(sets.chunks(each)) {
-            condensed.extend(cells(&sets[..CONDENSED_SETS]));
-            catalog.add_shapes(schema, &sets[CONDENSED_SETS..]);
+        for known in &kept {
+            catalog.tables.remove(&known.table.name);
         }
-        let fingerprints =
-            catalog.tables.into_values().map(|(table, _)| (table.name.clone(), fingerprint(&table))).collect();
-        Ok(Known { schemas: schemas.to_vec(), condensed, fingerprints })
+        kept
     }
 }
 
-/// Returns the statements that condense a database's definitions: number, sum and XOR of hashes, each of tables,
-/// columns and unique keys. They hold more than a fingerprint does, so that nothing in one can change behind them.
-fn condensed(schema: &str) -> String {
-    let schema = sql::literal(schema);
-    let condense = |table: &str, columns: &[&str], further: &str| {
-        let cells: Vec<String> = columns.iter().map(|column| format!("IFNULL({column},'')")).collect();
-        format!(
-            "SELECT COUNT(*),COALESCE(SUM(h),0),BIT_XOR(h) FROM (SELECT \
-             CAST(CONV(LEFT(SHA2(CONCAT_WS('\\0',{}),256),16),16,10) AS UNSIGNED) h \
-             FROM information_schema.{table} WHERE TABLE_SCHEMA={schema}{further}) x;",
-            cells.join(",")
-        )
-    };
-    let columns = [
-        "TABLE_NAME",
-        "ORDINAL_POSITION",
-        "COLUMN_NAME",
-        "COLUMN_TYPE",
-        "COLLATION_NAME",
-        "IS_NULLABLE",
-        "COLUMN_DEFAULT",
-        "EXTRA",
-        "GENERATION_EXPRESSION",
-    ];
-    let keys = ["TABLE_NAME", "INDEX_NAME", "SEQ_IN_INDEX", "COLUMN_NAME", "SUB_PART", "INDEX_TYPE"];
-    condense("TABLES", &["TABLE_NAME", "TABLE_TYPE", "ENGINE"], "")
-        + &condense("COLUMNS", &columns, "")
-        + &condense("STATISTICS", &keys, " AND NON_UNIQUE=0")
-}
-
-fn cells(sets: &[Vec<Row>]) -> Vec<Vec<String>> {
-    sets.iter().flatten().map(|row| (0..3).map(|at| text_or_empty(row, at)).collect()).collect()
+/// Returns the statement that condenses the times of all tables: number, sum and XOR of hashes over names and times, and
+/// whether the newest lies far enough back.
+fn sign_query(schemas: &[String]) -> String {
+    let each: Vec<String> = schemas
+        .iter()
+        .map(|schema| {
+            // Each database is named by equality: for anything else MariaDB opens every table of every database.
+            format!(
+                "SELECT CAST(CONV(LEFT(SHA2(CONCAT_WS('\\0',TABLE_SCHEMA,TABLE_NAME,TABLE_TYPE,IFNULL(ENGINE,''),\
+                 IFNULL(CREATE_TIME,'')),256),16),16,10) AS UNSIGNED) h,CREATE_TIME t FROM information_schema.TABLES \
+                 WHERE TABLE_SCHEMA={}",
+                sql::literal(schema)
+            )
+        })
+        .collect();
+    format!(
+        "SELECT COUNT(*),COALESCE(SUM(h),0),BIT_XOR(h),MAX(t),NOW()-INTERVAL 1 SECOND FROM ({}) x;",
+        each.join(" UNION ALL ")
+    )
 }
 
 #[async_trait]
 impl Shapes for ServerShapes {
-    async fn fingerprints(&mut self, schemas: &[String]) -> Result<Vec<(TableName, String)>, Fault> {
+    async fn definitions(&mut self, schemas: &[String]) -> Result<Arc<[Definition]>, Fault> {
         if schemas.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Arc::from([]));
         }
         if !self.unchanged(schemas).await? {
             self.known = Some(self.read(schemas).await?);
         }
-        Ok(self.known.as_ref().map(|known| known.fingerprints.clone()).unwrap_or_default())
+        Ok(self.known.as_ref().map_or_else(|| Arc::from([]), |known| known.definitions.clone()))
+    }
+
+    async fn survey(&mut self, tables: &[TableName]) -> Result<Survey, Fault> {
+        survey::survey_tables(&mut self.session, tables).await
     }
 
     async fn describe(&mut self, tables: &[TableName]) -> Result<Vec<Table>, Fault> {
@@ -131,7 +175,6 @@ impl Shapes for ServerShapes {
         // Asked for first, since each table that is not there would cost a round trip of its own.
         let existing: Vec<TableName> = survey::existing(&mut self.session, tables).await?;
         let found = survey::table_ddl(&mut self.session, &existing).await?;
-        let wanted: BTreeSet<&TableName> = tables.iter().collect();
-        Ok(found.into_iter().filter(|(name, _)| wanted.contains(name)).collect())
+        Ok(found.into_iter().filter(|(name, _)| tables.contains(name)).collect())
     }
 }

@@ -23,20 +23,40 @@ pub(crate) const FOREIGN_KEY_SETS: usize = 2;
 /// Returns the statements that read tables, columns and keys of a database. Each names the database by equality: for
 /// anything else MariaDB opens every table of every database.
 pub(crate) fn columns_and_keys(schema: &str, flavor: Flavor) -> String {
-    let schema = sql::literal(schema);
+    let statements = shapes_where(&format!("TABLE_SCHEMA={}", sql::literal(schema)), flavor);
+    statements.map(|statement| statement + ";").concat()
+}
+
+/// Returns the same statements for some tables of a database alone, for which servers look at no other table.
+pub(crate) fn shapes_of(schema: &str, tables: &[&str], flavor: Flavor) -> [String; SHAPE_SETS] {
+    let names: Vec<String> = tables.iter().map(|name| sql::literal(name)).collect();
+    let names = match names.as_slice() {
+        [name] => format!("={name}"),
+        names => format!(" IN ({})", names.join(",")),
+    };
+    shapes_where(&format!("TABLE_SCHEMA={} AND TABLE_NAME{names}", sql::literal(schema)), flavor)
+}
+
+fn shapes_where(condition: &str, flavor: Flavor) -> [String; SHAPE_SETS] {
     let unused = match flavor {
         Flavor::MariaDb => "IGNORED='YES'",
         Flavor::MySql => "IS_VISIBLE='NO'",
     };
-    format!(
-        "SELECT TABLE_NAME,TABLE_TYPE,ENGINE,TABLE_COLLATION,CREATE_OPTIONS,TABLE_ROWS,DATA_LENGTH,INDEX_LENGTH,\
-         UPDATE_TIME,CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA={schema};\
-         SELECT TABLE_NAME,ORDINAL_POSITION,COLUMN_NAME,DATA_TYPE,COLUMN_TYPE,CHARACTER_SET_NAME,COLLATION_NAME,\
-         IS_NULLABLE,COLUMN_DEFAULT,DATETIME_PRECISION,EXTRA,GENERATION_EXPRESSION \
-         FROM information_schema.COLUMNS WHERE TABLE_SCHEMA={schema};\
-         SELECT TABLE_NAME,INDEX_NAME,SEQ_IN_INDEX,NON_UNIQUE,INDEX_TYPE,COLUMN_NAME,SUB_PART,{unused} \
-         FROM information_schema.STATISTICS WHERE TABLE_SCHEMA={schema};"
-    )
+    [
+        format!(
+            "SELECT TABLE_NAME,TABLE_TYPE,ENGINE,TABLE_COLLATION,CREATE_OPTIONS,TABLE_ROWS,DATA_LENGTH,INDEX_LENGTH,\
+             UPDATE_TIME,CREATE_TIME FROM information_schema.TABLES WHERE {condition}"
+        ),
+        format!(
+            "SELECT TABLE_NAME,ORDINAL_POSITION,COLUMN_NAME,DATA_TYPE,COLUMN_TYPE,CHARACTER_SET_NAME,COLLATION_NAME,\
+             IS_NULLABLE,COLUMN_DEFAULT,DATETIME_PRECISION,EXTRA,GENERATION_EXPRESSION \
+             FROM information_schema.COLUMNS WHERE {condition}"
+        ),
+        format!(
+            "SELECT TABLE_NAME,INDEX_NAME,SEQ_IN_INDEX,NON_UNIQUE,INDEX_TYPE,COLUMN_NAME,SUB_PART,{unused} \
+             FROM information_schema.STATISTICS WHERE {condition}"
+        ),
+    ]
 }
 
 /// Returns the statements that read the foreign keys of a database. MariaDB shows the rules only to those who hold more

@@ -37,7 +37,7 @@ impl TakePart for Taken {
             CutPart::Failed { delta, fault } => drop(self.failed.insert(delta, fault.kind)),
             CutPart::BorderAt { .. } => self.borders += 1,
             CutPart::BorderFailed { .. } => self.borders_failed += 1,
-            CutPart::Opened { .. } | CutPart::Rows { .. } => {}
+            CutPart::Opened { .. } | CutPart::Rows { .. } | CutPart::Described(_) => {}
         }
         Ok(())
     }
@@ -46,7 +46,11 @@ impl TakePart for Taken {
 fn request(tables: &[PlannedTable]) -> CutRequest<'_> {
     let delta = |table| Delta { table, column: "id", from: DeltaStart::Beginning, rows_max: 100 };
     let border = |table| Border { table, after: None, rows: 1 };
-    CutRequest { deltas: tables.iter().map(delta).collect(), borders: tables.iter().map(border).collect() }
+    CutRequest {
+        deltas: tables.iter().map(delta).collect(),
+        borders: tables.iter().map(border).collect(),
+        ..CutRequest::default()
+    }
 }
 
 leeward_testkit::each_kind! {

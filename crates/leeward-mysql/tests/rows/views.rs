@@ -107,7 +107,7 @@ leeward_testkit::each_kind! {
         write().await?;
         let mut rows = Counted::default();
         let delta = Delta { table: a, column: "id", from: DeltaStart::Beginning, rows_max: 100 };
-        let mut cut = source.cut(&CutRequest { deltas: vec![delta], borders: Vec::new() }, &mut rows).await?;
+        let mut cut = source.cut(&CutRequest { deltas: vec![delta], ..CutRequest::default() }, &mut rows).await?;
         ensure!((rows.0, &seen.heads[..]) == (3, &[Some(2), Some(2)]), "{} rows, heads {:?}", rows.0, seen.heads);
         write().await?;
         for table in [a, b] {

@@ -12,7 +12,7 @@ use leeward_mysql::shape::{ServerShapes, TargetShape};
 use leeward_testkit::sample;
 use leeward_testkit::servers::{Kind, pair, skip};
 
-use crate::setup::{account, ends, script, surveyed};
+use crate::setup::{account, ends, prints, script, surveyed};
 
 /// Tables whose history or state no SELECT shows; the planner leaves them out.
 fn is_copied(engine: &str) -> bool {
@@ -106,8 +106,8 @@ async fn ensure_equal_tables(source: &Endpoint, target: &Endpoint, schemas: &[&s
     for ((name, ours), (_, theirs)) in ours.iter().zip(&theirs) {
         ensure!(comparable(ours) == comparable(theirs), "{name}:\n{ours}\n{theirs}");
     }
-    let fingerprints: BTreeMap<TableName, String> = target.fingerprints(&names).await?.into_iter().collect();
-    for (name, fingerprint) in source.fingerprints(&names).await? {
+    let fingerprints = prints(&target.definitions(&names).await?);
+    for (name, fingerprint) in prints(&source.definitions(&names).await?) {
         ensure!(fingerprints.get(&name) == Some(&fingerprint) || !tables.contains(&name), "fingerprint of {name}");
     }
     let (ours, theirs) = (source.describe(&tables).await?, target.describe(&tables).await?);

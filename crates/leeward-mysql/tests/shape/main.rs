@@ -2,6 +2,7 @@
 //!
 //! No rows are copied here, and what the planner makes of a survey is not tested here.
 
+mod altering;
 mod copying;
 mod facts;
 mod making;

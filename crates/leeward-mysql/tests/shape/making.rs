@@ -1,6 +1,7 @@
 //! Single steps of making: what is refused, whose rights an object gets, and the ALTER that is printed for a person.
 
 use anyhow::{Context, Result, ensure};
+use leeward_core::alteration::Alteration;
 use leeward_core::fault::FaultKind;
 use leeward_core::name::TableName;
 use leeward_core::port::{DefinerKept, Shape, Shapes, TablePart};
@@ -10,7 +11,7 @@ use leeward_mysql::session::Session;
 use leeward_mysql::shape::{ServerShapes, TargetShape};
 use leeward_testkit::servers::{Kind, pair};
 
-use crate::setup::{account, ends, script};
+use crate::setup::{account, ends, prints, script};
 
 /// A function as SHOW CREATE FUNCTION prints it.
 fn function(database: &str, definer: &str, body: &str) -> ObjectFacts {
@@ -118,21 +119,23 @@ leeward_testkit::each_kind! {
         let mut shape = TargetShape::open(&target).await?;
         let ddl = there.table_ddl(std::slice::from_ref(&name)).await?.remove(0).1;
         let schemas = ["making_alter".to_owned()];
-        ensure!(there.fingerprints(&schemas).await? != here.fingerprints(&schemas).await?);
-        let statements = shape.alteration(&name, &ddl).await?;
-        ensure!(statements[0].contains("DROP COLUMN `gone`") && statements.len() >= 3, "{statements:?}");
+        ensure!(prints(&there.definitions(&schemas).await?) != prints(&here.definitions(&schemas).await?));
+        let none = Alteration::default();
+        let statements = shape.alteration(&name, &ddl, &none).await?;
+        ensure!(statements[0].sql.contains("DROP COLUMN `gone`") && statements.len() >= 3, "{statements:?}");
         // A person pastes them into a client that speaks utf8mb4.
         let mut session = Session::open(&target, "test").await?;
         session.run("speak utf8mb4", "SET NAMES utf8mb4").await?;
         for statement in &statements {
-            session.run("alter", statement).await.with_context(|| statement.clone())?;
+            session.run("alter", &statement.sql).await.with_context(|| statement.sql.clone())?;
         }
-        ensure!(shape.alteration(&name, &ddl).await?.is_empty(), "{:?}", shape.alteration(&name, &ddl).await?);
-        ensure!(there.fingerprints(&schemas).await? == here.fingerprints(&schemas).await?);
+        let left = shape.alteration(&name, &ddl, &none).await?;
+        ensure!(left.is_empty(), "{left:?}");
+        ensure!(prints(&there.definitions(&schemas).await?) == prints(&here.definitions(&schemas).await?));
         ensure!(here.table_ddl(std::slice::from_ref(&name)).await?[0].1 == ddl);
         let unmade = TableName::new("making_alter", "unmade");
-        let statements = shape.alteration(&unmade, &ddl).await?;
-        ensure!(statements[0].starts_with("CREATE TABLE `making_alter`.`unmade`"), "{statements:?}");
+        let statements = shape.alteration(&unmade, &ddl, &none).await?;
+        ensure!(statements[0].sql.starts_with("CREATE TABLE `making_alter`.`unmade`"), "{statements:?}");
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use leeward_mysql::survey::survey;
 use leeward_testkit::proxy::{Link, Proxy};
 use leeward_testkit::servers::pair;
 
-use crate::setup::{ends, script};
+use crate::setup::{ends, script, settled};
 
 /// Tables of the quiet cycle that design §3 speaks of.
 const TABLES: usize = 300;
@@ -44,10 +44,10 @@ leeward_testkit::each_kind! {
         ensure!(seen.tables.len() == TABLES && trips <= 12, "{trips} round trips");
 
         let mut shapes = ServerShapes::open(&slow).await?;
-        shapes.fingerprints(&schemas).await?;
+        settled(&mut shapes, &schemas).await?;
         let (before, bytes) = (proxy.counters().round_trips, proxy.counters().bytes_to_client);
         let started = Instant::now();
-        ensure!(shapes.fingerprints(&schemas).await?.len() == TABLES);
+        ensure!(shapes.definitions(&schemas).await?.len() == TABLES);
         let (trips, took) = (proxy.counters().round_trips - before, started.elapsed());
         let bytes = proxy.counters().bytes_to_client - bytes;
         println!("{kind}: unchanged definitions of {TABLES} tables: {trips} round trips, {bytes} bytes, {took:?}");

@@ -1,13 +1,18 @@
 //! Servers and sessions for these tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use leeward_core::fault::Fault;
+use leeward_core::fingerprint::fingerprint;
 use leeward_core::name::{Side, TableName};
+use leeward_core::port::{Definition, Shapes};
 use leeward_core::survey::{Survey, TableSurvey};
 use leeward_mysql::endpoint::{Compression, Endpoint, FixedPassword, Timeouts, Tls, TlsMode};
 use leeward_mysql::session::Session;
+use leeward_mysql::shape::ServerShapes;
 use leeward_mysql::survey::survey;
 use leeward_testkit::servers::{Kind, Server, pair};
 
@@ -50,8 +55,26 @@ pub async fn surveyed(endpoint: &Endpoint, schemas: &[&str]) -> Result<Survey, F
     survey(&mut session, &schemas).await
 }
 
+/// Returns the fingerprints of definitions by name.
+pub fn prints(definitions: &[Definition]) -> BTreeMap<TableName, String> {
+    definitions.iter().map(|one| (one.table.name.clone(), fingerprint(&one.table))).collect()
+}
+
 /// Returns a table of a survey.
 pub fn table<'a>(survey: &'a Survey, schema: &str, name: &str) -> Result<&'a TableSurvey> {
     let name = TableName::new(schema, name);
     survey.tables.iter().find(|seen| seen.table.name == name).with_context(|| format!("{name} was surveyed"))
+}
+
+/// Looks until the second of the last change is over, when times tell of every further one.
+pub async fn settled(shapes: &mut ServerShapes, schemas: &[String]) -> Result<Arc<[Definition]>> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let seen = shapes.definitions(schemas).await?;
+        if seen.iter().all(|one| one.since.is_some()) {
+            return Ok(seen);
+        }
+        ensure!(Instant::now() < deadline, "the second never ends: {seen:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

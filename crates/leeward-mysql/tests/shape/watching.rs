@@ -1,6 +1,6 @@
 //! Definitions watched from cycle to cycle.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use leeward_core::fingerprint::fingerprint;
@@ -9,7 +9,7 @@ use leeward_core::port::Shapes;
 use leeward_mysql::shape::ServerShapes;
 use leeward_testkit::servers::pair;
 
-use crate::setup::{ends, script, surveyed};
+use crate::setup::{ends, prints, script, settled, surveyed};
 
 const TABLES: &str = "
     CREATE DATABASE watching CHARACTER SET utf8mb4; CREATE DATABASE watching2; USE watching;
@@ -25,7 +25,7 @@ leeward_testkit::each_kind! {
         script(server, TABLES).await?;
         let mut shapes = ServerShapes::open(&source).await?;
         let schemas = ["watching".to_owned(), "watching2".to_owned()];
-        let mut last: BTreeMap<TableName, String> = shapes.fingerprints(&schemas).await?.into_iter().collect();
+        let mut last = prints(&shapes.definitions(&schemas).await?);
         ensure!(last.len() == 3, "views have no fingerprint: {last:?}");
         let survey = surveyed(&source, &["watching", "watching2"]).await?;
         for seen in &survey.tables {
@@ -40,7 +40,7 @@ leeward_testkit::each_kind! {
         ];
         for sql in quiet {
             script(server, sql).await?;
-            let now: BTreeMap<TableName, String> = shapes.fingerprints(&schemas).await?.into_iter().collect();
+            let now = prints(&shapes.definitions(&schemas).await?);
             ensure!(now == last, "{sql}");
         }
         let loud = [
@@ -54,7 +54,7 @@ leeward_testkit::each_kind! {
         ];
         for (table, sql) in loud {
             script(server, sql).await?;
-            let now: BTreeMap<TableName, String> = shapes.fingerprints(&schemas).await?.into_iter().collect();
+            let now = prints(&shapes.definitions(&schemas).await?);
             let differs = |name: &TableName| now.get(name) != last.get(name);
             let moved: Vec<&str> = last.keys().filter(|name| differs(name)).map(|name| name.table.as_str()).collect();
             ensure!(moved == [table], "{sql}: {moved:?}");
@@ -78,8 +78,59 @@ leeward_testkit::each_kind! {
         ensure!(found.len() == 149, "{}", found.len());
         ensure!(found.iter().all(|(name, ddl)| ddl.starts_with(&format!("CREATE TABLE `{}`", name.table))));
         ensure!(shapes.describe(&asked).await?.len() == 149);
-        ensure!(shapes.fingerprints(&[]).await?.is_empty());
-        ensure!(shapes.fingerprints(&["watching_nowhere".to_owned()]).await?.is_empty());
+        ensure!(shapes.definitions(&[]).await?.is_empty());
+        ensure!(shapes.definitions(&["watching_nowhere".to_owned()]).await?.is_empty());
+        Ok(())
+    }
+
+    /// What a shape does not hold is told by the time of the last ALTER, and several changes of one second are told apart.
+    async fn every_change_is_seen_by_the_next_look(kind: Kind) -> Result<()> {
+        let (source, _) = ends(kind).await?;
+        let server = &pair(kind).await?.source;
+        let tables = "CREATE DATABASE watching_all; USE watching_all; CREATE TABLE p (id INT PRIMARY KEY); \
+                      CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(9), p INT);";
+        script(server, tables).await?;
+        let mut shapes = ServerShapes::open(&source).await?;
+        let schemas = ["watching_all".to_owned()];
+        let mut last = shapes.definitions(&schemas).await?;
+        for sql in [
+            "ALTER TABLE watching_all.t ADD COLUMN n INT",
+            "ALTER TABLE watching_all.t DROP COLUMN n",
+            "ALTER TABLE watching_all.t MODIFY COLUMN v VARCHAR(10)",
+            "ALTER TABLE watching_all.t MODIFY COLUMN v VARCHAR(11)",
+            "ALTER TABLE watching_all.t ALTER COLUMN v SET DEFAULT 'd'",
+            "CREATE INDEX k ON watching_all.t (v)",
+            "ALTER TABLE watching_all.t ADD CONSTRAINT f FOREIGN KEY (p) REFERENCES watching_all.p (id)",
+            "ALTER TABLE watching_all.t DROP FOREIGN KEY f",
+            "RENAME TABLE watching_all.t TO watching_all.t2",
+            "RENAME TABLE watching_all.t2 TO watching_all.t",
+            "CREATE TABLE watching_all.n LIKE watching_all.t",
+            "DROP TABLE watching_all.n",
+        ] {
+            script(server, sql).await?;
+            let now = shapes.definitions(&schemas).await?;
+            ensure!(now != last, "{sql}");
+            last = now;
+        }
+        for sql in ["COMMENT 'c'", "ADD CONSTRAINT c CHECK (id > 0)"] {
+            let before = settled(&mut shapes, &schemas).await?;
+            script(server, &format!("ALTER TABLE watching_all.t {sql}")).await?;
+            let after = shapes.definitions(&schemas).await?;
+            ensure!(after != before, "{sql}");
+            ensure!(settled(&mut shapes, &schemas).await? != before, "{sql}");
+        }
+        Ok(())
+    }
+
+    async fn a_look_at_unchanged_definitions_returns_the_very_list(kind: Kind) -> Result<()> {
+        let (source, _) = ends(kind).await?;
+        let server = &pair(kind).await?.source;
+        script(server, "CREATE DATABASE watching_same; CREATE TABLE watching_same.t (id INT PRIMARY KEY);").await?;
+        let mut shapes = ServerShapes::open(&source).await?;
+        let schemas = ["watching_same".to_owned(), "watching_none".to_owned()];
+        let first = settled(&mut shapes, &schemas).await?;
+        script(server, "INSERT INTO watching_same.t VALUES (1); ANALYZE TABLE watching_same.t;").await?;
+        ensure!(Arc::ptr_eq(&first, &shapes.definitions(&schemas).await?));
         Ok(())
     }
 }

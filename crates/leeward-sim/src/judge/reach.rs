@@ -42,7 +42,7 @@ pub(super) fn count_states(world: &mut World, records: &[TableRecord]) {
         match (&new.state, was_out) {
             (TableState::Quarantined { cause: QuarantineCause::Brake, .. }, false) => world.reached(Reached::Brake),
             (TableState::Quarantined { .. }, false) => world.reached(Reached::Quarantine),
-            (TableState::CatchingUp, true) => world.reached(Reached::Readmitted),
+            (TableState::CatchingUp | TableState::Joining { .. }, true) => world.reached(Reached::Readmitted),
             _ => {}
         }
     }

@@ -101,7 +101,7 @@ fn word(table: &TableRecord) -> &'static str {
     match table.state {
         TableState::Planned => "not copied yet",
         TableState::Seeding => "being copied",
-        TableState::CatchingUp => "being caught up",
+        TableState::CatchingUp | TableState::Joining { .. } => "being caught up",
         TableState::Live => "live",
         TableState::Quarantined { .. } => "quarantined, but not by the brake; `leeward status` says why",
     }

@@ -152,7 +152,7 @@ pub struct FenceStatus {
 pub struct TableStatus {
     /// Its full name.
     pub name: String,
-    /// `planned`, `seeding`, `catching_up`, `live` or `quarantined`.
+    /// `planned`, `seeding`, `catching_up`, `joining`, `live` or `quarantined`.
     pub state: TableWord,
     /// How it is kept.
     pub strategy: Option<Strategy>,
@@ -194,6 +194,8 @@ pub enum TableWord {
     Seeding,
     /// It has not yet been seen to equal a cut.
     CatchingUp,
+    /// It has come into a lane at work, and is filled and compared.
+    Joining,
     /// It equals the lane's cut.
     Live,
 }
@@ -338,6 +340,7 @@ fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTim
         TableState::Planned => (TableWord::Planned, None, None),
         TableState::Seeding => (TableWord::Seeding, None, None),
         TableState::CatchingUp => (TableWord::CatchingUp, None, None),
+        TableState::Joining { .. } => (TableWord::Joining, None, None),
         TableState::Live => (TableWord::Live, None, None),
         TableState::Quarantined { reason, remedy, .. } => (TableWord::Quarantined, Some(reason), Some(remedy)),
     };

@@ -131,6 +131,7 @@ fn table_list(tables: &[TableStatus], now: NaiveDateTime, paint: Paint) -> Strin
             TableWord::Planned => (Tone::Warning, "planned"),
             TableWord::Seeding => (Tone::Warning, "seeding"),
             TableWord::CatchingUp => (Tone::Warning, "catching up"),
+            TableWord::Joining => (Tone::Warning, "joining"),
             TableWord::Live => (Tone::Good, "live"),
         };
         list.add_row(vec![

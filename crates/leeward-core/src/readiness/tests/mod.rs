@@ -137,6 +137,8 @@ fn record(table: &str) -> TableRecord {
         contradictions: Vec::new(),
         brake: None,
         released: None,
+        noted_at: None,
+        new_columns: Vec::new(),
     }
 }
 
@@ -256,6 +258,7 @@ fn plan(settings: &Settings) -> Plan {
         fence: FenceMode::Proved,
         settings: settings.clone(),
         warnings: Vec::new(),
+        policy: None,
     }
 }
 

@@ -50,6 +50,8 @@ fn table(name: &str, state: TableState) -> TableRecord {
         contradictions: vec![],
         brake: None,
         released: None,
+        noted_at: None,
+        new_columns: Vec::new(),
     }
 }
 
