@@ -201,14 +201,15 @@ async fn limit_disk(target: &mut Server, database: &str) -> Result<bool> {
 }
 
 /// Short passes, so that every delete is found soon; small batches with some seeds, so that catching up takes several
-/// cycles.
+/// cycles; definitions are changed by Leeward with odd seeds, by a person with even ones.
 fn policy_text(places: &Places, seed: u64) -> String {
     let mut random = SplitMix64::new(seed);
     let rows_max = [4_000, 8_000, 20_000][random.below(3) as usize];
     let chunk_rows = [200, 1_000, 5_000][random.below(3) as usize];
+    let ddl = if seed % 2 == 1 { "apply" } else { "report" };
     let Places { books, four, sample, bulk, .. } = places;
     format!(
-        "version = 1\nplatform = \"self-managed\"\n\
+        "version = 1\nplatform = \"self-managed\"\nddl = \"{ddl}\"\n\
          [lane]\nname = \"{LANE}\"\n\
          [brake]\nrows = {BRAKE_ROWS}\nshare = 0.05\n\
          [scrub]\npass_interval = \"5s\"\nreconcile_interval = \"2s\"\nsource_share = 0.2\nchunk_rows = {chunk_rows}\n\
