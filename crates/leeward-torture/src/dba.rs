@@ -24,6 +24,13 @@ const SAID_LINES: usize = 6;
 /// How a remedy that is a statement begins.
 const STATEMENT: &str = "run on the target: ";
 
+/// How such an event ends, where the difference does not keep rows from being written.
+const ALSO: &str = "; run on the target: ";
+
+/// How long a table whose rows were refused may take to be seen to have another definition: the looks at definitions come
+/// every two seconds.
+const REFUSED_MAX: Duration = Duration::from_secs(20);
+
 /// A table that waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Waiting {
@@ -44,6 +51,8 @@ impl Waiting {
 pub(crate) struct Dba {
     visited: Option<Instant>,
     planned: Option<Instant>,
+    /// The last event that was read.
+    read: u64,
     /// Statements of a remedy run on the target.
     pub(crate) altered: u64,
     /// Tables let past the brake.
@@ -83,10 +92,13 @@ impl Dba {
         if !with("definition_drift").is_empty() {
             self.alter(stage, news).await?;
         }
+        visit.asked += self.alter_beside(stage, news).await?;
         let (braked, dropped) = (with("brake"), with("dropped"));
         let odd = |one: &&Waiting| !["definition_drift", "brake", "dropped"].contains(&one.cause.as_str());
         for one in waiting.iter().filter(odd) {
-            news.broken(&format!("{} is quarantined: {}: {}", one.name(), one.cause, one.reason));
+            if stays(stage, one).await? {
+                news.broken(&format!("{} is quarantined: {}: {}", one.name(), one.cause, one.reason));
+            }
         }
         if !braked.is_empty() {
             self.agree(stage, &braked, news).await?;
@@ -110,13 +122,33 @@ impl Dba {
         let tables = status["tables"].as_array().context("read status: it lists no tables")?;
         for table in tables {
             let Some(statements) = remedy(table).and_then(|remedy| remedy.strip_prefix(STATEMENT)) else { continue };
-            let (database, _) = table["name"].as_str().and_then(|name| name.split_once('.')).unwrap_or_default();
-            let script = format!("SET lock_wait_timeout = 5;\nUSE {database};\n{statements};");
-            let ran = stage.server(Side::Target).exec_script(&script).await;
-            self.altered += u64::from(ran.is_ok());
-            news.say(&format!("  the DBA alters {}: {}", table["name"], if ran.is_ok() { "done" } else { "not now" }));
+            self.run(stage, (table["name"].as_str().unwrap_or_default(), statements), news).await;
         }
         Ok(())
+    }
+
+    /// The same for what events ask for beside the rows. Returns how many there were since the last time.
+    async fn alter_beside(&mut self, stage: &Stage, news: &News) -> Result<usize> {
+        let sql = format!(
+            "SELECT id, CONCAT(schema_name, '.', table_name), text FROM leeward.event \
+             WHERE lane = '{LANE}' AND id > {} AND kind = 'drift' AND text LIKE '%{ALSO}%' ORDER BY id",
+            self.read
+        );
+        let events: Vec<(u64, String, String)> = stage.query(Side::Target, &sql).await?;
+        for (id, table, text) in &events {
+            self.read = *id;
+            let statements = text.split_once(ALSO).map_or("", |(_, statements)| statements);
+            self.run(stage, (table, statements), news).await;
+        }
+        Ok(events.len())
+    }
+
+    async fn run(&mut self, stage: &Stage, (table, statements): (&str, &str), news: &News) {
+        let (database, _) = table.split_once('.').unwrap_or_default();
+        let script = format!("SET lock_wait_timeout = 5;\nUSE {database};\n{statements};");
+        let ran = stage.server(Side::Target).exec_script(&script).await;
+        self.altered += u64::from(ran.is_ok());
+        news.say(&format!("  the DBA alters {table}: {}", if ran.is_ok() { "done" } else { "not now" }));
     }
 
     /// Agrees to what the brake has stopped. Rows that change meanwhile may stop it again, and are agreed to again.
@@ -165,6 +197,18 @@ pub(crate) struct Visit {
     pub(crate) asked: usize,
     /// Whether the lane had to stand still.
     pub(crate) stood_still: bool,
+}
+
+/// Returns whether a table stays quarantined for a cause of which nobody knows what to do.
+async fn stays(stage: &Stage, one: &Waiting) -> Result<bool> {
+    let began = Instant::now();
+    while waiting(stage).await?.contains(one) {
+        if began.elapsed() > REFUSED_MAX {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(false)
 }
 
 fn remedy(table: &Value) -> Option<&str> {

@@ -24,13 +24,13 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Pause after a lost connection: a server that restarts takes a second or more.
 const LOST_PAUSE: Duration = Duration::from_millis(300);
 
-/// Answers that hostile traffic must expect: conflicts with others, values and constraints, cascades that reach too far (6575), definitions that have changed,
-/// a counter at its end (167, 1467), a row that is gone and left a variable without a collation (1267), prepared transactions that are elsewhere (1397 to
-/// 1440).
+/// Answers that hostile traffic must expect: conflicts with others, values and constraints, values that do not convert (1918),
+/// cascades that reach too far (6575), definitions that have changed, a counter at its end (167, 1467), a row that is gone and
+/// left a variable without a collation (1267), prepared transactions that are elsewhere (1397 to 1440).
 const REFUSALS: &[u16] = &[
     167, 1020, 1048, 1050, 1051, 1054, 1060, 1061, 1062, 1072, 1091, 1118, 1136, 1146, 1205, 1210, 1213, 1264, 1265,
     1267, 1292, 1364, 1365, 1366, 1397, 1399, 1400, 1402, 1406, 1411, 1412, 1416, 1440, 1451, 1452, 1467, 1526, 1553,
-    1690, 1761, 1846, 3140, 3141, 3156, 3730, 3819, 4025, 6575,
+    1690, 1761, 1846, 1918, 3140, 3141, 3156, 3730, 3819, 4025, 6575,
 ];
 
 /// Answers of a server that goes away: shutdown (1053), statement or connection killed (1317, 1927, 4031), shutdown in
