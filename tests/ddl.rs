@@ -96,6 +96,31 @@ each_kind! {
         Ok(())
     }
 
+    /// An index keeps no row from being written: the table goes on, and status says what to run until it has been run, whichever
+    /// process found it.
+    async fn an_index_is_told_of_until_the_target_has_it_and_nothing_waits(kind: Kind) -> Result<()> {
+        let stage = prepare(kind, "ddl_index").await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        stage.on_source("ALTER TABLE grows ADD KEY of_n (n); INSERT INTO grows (n) VALUES (5);").await?;
+        let beside = async |stage: &Stage| Ok(table_status(stage, "grows").await?["beside"].as_str().map(str::to_owned));
+        let said = eventually("status tells of the index", async || beside(&stage).await).await?;
+        sync.kill().await?;
+        let sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        stage.run(&["status"]).await?.exits(0).says(&["ADD KEY `of_n`"]);
+        assert_eq!(rows(&stage, "grows").await?, 3);
+        stage.target().exec_script(&statement(&said)?).await?;
+        let closed = async || Ok(beside(&stage).await?.is_none().then_some(()));
+        eventually("status tells of nothing", closed).await?;
+        let told: u32 = stage
+            .target_value("SELECT COUNT(*) FROM leeward.event WHERE lane='ddl_index' AND text LIKE '%of_n%'")
+            .await?;
+        assert_eq!(told, 1, "each process says it again");
+        sync.stop().await?.exits(0);
+        stage.assert_equal().await
+    }
+
     /// A new table is not copied silently and not forgotten silently: it is told of, and planned and seeded when asked.
     async fn a_table_that_the_plan_does_not_know_is_told_of(kind: Kind) -> Result<()> {
         let stage = prepare(kind, "ddl_new").await?;

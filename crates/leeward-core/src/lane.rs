@@ -152,6 +152,10 @@ pub struct TableRecord {
     /// overwritten as a matter of course where they differ in nothing else.
     #[serde(default)]
     pub new_columns: Vec<String>,
+    /// How its definition differs on the target beside its rows, and what would close that: an index, a default. Rows are written
+    /// and compared as ever meanwhile.
+    #[serde(default)]
+    pub beside: Option<String>,
 }
 
 /// Progress and results of the rolling comparison of one table.
@@ -241,6 +245,7 @@ impl TableRecord {
             released: None,
             noted_at: None,
             new_columns: Vec::new(),
+            beside: None,
         }
     }
 }

@@ -216,7 +216,17 @@ fn stay(lane: &mut Lane, at: usize, source: &Table, gap: &mut Gap, drift: &mut D
     } else {
         table.table_now = Some(source.clone());
     }
-    drift.events.extend(gap.tell_beside(&lane.tables[at].planned));
+    let table = &mut lane.tables[at];
+    let beside = gap.beside(&table.planned);
+    if table.record.beside != beside {
+        table.record.beside.clone_from(&beside);
+        drift.changed = true;
+        let name = table.planned.name().clone();
+        let told = |what| format!("the definition of {name} changed beside its rows: {what}");
+        let event = beside.map(told).map(|text| Event { kind: "drift".into(), table: Some(name.clone()), text });
+        drift.events.extend(event);
+    }
+    drift.events.extend(gap.tell_trouble());
 }
 
 fn gone(name: &TableName, copied: bool) -> (QuarantineCause, String, String) {

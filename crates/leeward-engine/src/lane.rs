@@ -249,6 +249,7 @@ impl Lane {
     pub fn quarantine(&mut self, at: usize, cause: QuarantineCause, reason: &str, remedy: &str) -> Event {
         let table = &mut self.tables[at];
         table.record.state = TableState::Quarantined { cause, reason: reason.to_owned(), remedy: remedy.to_owned() };
+        table.record.beside = None;
         table.saved = None;
         table.applied = AppliedRows::default();
         (table.behind, table.soft_behind) = (None, None);

@@ -39,7 +39,6 @@ pub struct Gap {
     offline: bool,
     /// Whether rows were refused on the target although they should fit: the table waits until nothing separates the two.
     pub(super) refused_rows: bool,
-    told: bool,
 }
 
 /// Why a gap was not closed.
@@ -150,7 +149,6 @@ impl Gap {
             trouble: None,
             offline: false,
             refused_rows: false,
-            told: false,
         }
     }
 
@@ -236,21 +234,22 @@ impl Gap {
         self.trouble.as_ref().map_or(String::new(), |trouble| format!("{}, and it is tried again; ", trouble.why))
     }
 
-    /// Returns what to say of a difference that no row waits for, once: of one that the source has made, and where Leeward
-    /// cannot close it.
-    pub(super) fn tell_beside(&mut self, planned: &PlannedTable) -> Option<Event> {
-        let name = planned.name();
-        let event = |text: String| Event { kind: "drift".into(), table: Some(name.clone()), text };
+    /// Returns why an ALTER that no row waits for has not come to its end, once.
+    pub(super) fn tell_trouble(&mut self) -> Option<Event> {
+        let name = self.name();
+        let trouble = self.trouble.as_mut().filter(|trouble| !trouble.told)?;
+        trouble.told = true;
+        let text = format!("{name} is not altered on the target yet: {}", trouble.why);
+        Some(Event { kind: "drift".into(), table: Some(name), text })
+    }
+
+    /// Returns what to say of a difference that no row waits for: of one that the source has made, or that Leeward is to close.
+    pub(super) fn beside(&self, planned: &PlannedTable) -> Option<String> {
         let person = self.left_to_a_person(planned, Part::Whole);
-        if let Some(trouble) = self.trouble.as_mut().filter(|trouble| !trouble.told) {
-            trouble.told = true;
-            return Some(event(format!("{name} is not altered on the target yet: {}", trouble.why)));
-        }
         let made_there = self.planned != self.source.table || planned.ddl == OnDdl::Apply;
-        if self.told || self.is_closed() || !made_there {
+        if self.is_closed() || !made_there {
             return None;
         }
-        self.told = true;
         let what = match self.alteration.changes.is_empty() {
             true => "comments, checks or options differ".to_owned(),
             false => self.alteration.text(),
@@ -262,7 +261,7 @@ impl Gap {
             (Some(why), false) => format!("{why}; run on the target: {}", statements.join("; ")),
             (None, false) => format!("Leeward runs on the target: {}", statements.join("; ")),
         };
-        Some(event(format!("the definition of {name} changed beside its rows: {what}; {remedy}")))
+        Some(format!("{what}; {remedy}"))
     }
 
     /// Returns what Leeward is to run now, if anything.

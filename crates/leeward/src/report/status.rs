@@ -180,6 +180,8 @@ pub struct TableStatus {
     pub reason: Option<String>,
     /// What to do about it.
     pub remedy: Option<String>,
+    /// How its definition differs on the target beside its rows, and what would close that.
+    pub beside: Option<String>,
 }
 
 /// Where a table stands, in one word. The order is that of urgency.
@@ -368,6 +370,7 @@ fn table(record: TableRecord, plan: Option<&Plan>, lane_cut: Option<NaiveDateTim
         },
         reason,
         remedy,
+        beside: record.beside,
     }
 }
 

@@ -158,6 +158,10 @@ fn person_needed(table: &TableStatus, paint: Paint) -> String {
             let _ = writeln!(text, "  what to do: {}", printable(remedy));
         }
     }
+    if let Some(beside) = &table.beside {
+        let says = printable(&format!("{} has another definition beside its rows: {beside}", table.name));
+        let _ = writeln!(text, "\n{}", paint.tone(Tone::Warning, &says));
+    }
     text.push_str(&doubts(table, paint));
     text
 }

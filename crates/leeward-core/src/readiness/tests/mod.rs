@@ -139,6 +139,7 @@ fn record(table: &str) -> TableRecord {
         released: None,
         noted_at: None,
         new_columns: Vec::new(),
+        beside: None,
     }
 }
 

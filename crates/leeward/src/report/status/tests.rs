@@ -52,6 +52,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         released: None,
         noted_at: None,
         new_columns: Vec::new(),
+        beside: None,
     }
 }
 
@@ -98,7 +99,10 @@ fn what_waits_for_a_person_comes_first_with_its_remedy_in_full() {
     let facts = StatusFacts {
         lane: Some(record),
         lease: lease("host-1/77", 45),
-        tables: vec![table("aaa", TableState::Live), table("audit", quarantined)],
+        tables: vec![
+            TableRecord { beside: Some("an index; run it".to_owned()), ..table("aaa", TableState::Live) },
+            table("audit", quarantined),
+        ],
         events: vec![(
             now(),
             Event {
@@ -120,6 +124,7 @@ fn what_waits_for_a_person_comes_first_with_its_remedy_in_full() {
         "{text}"
     );
     assert!(text.contains("drift shop.audit: a column"), "{text}");
+    assert!(text.contains("shop.aaa has another definition beside its rows: an index; run it"), "{text}");
     assert!(!text.contains('\u{1b}'));
     assert!(report.text(Paint::Coloured).contains('\u{1b}'));
 }
