@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use leeward_testkit::each_kind;
+use leeward_testkit::servers::Kind;
 use mysql_async::prelude::Queryable;
 
 use crate::support::{Stage, eventually};
@@ -42,6 +43,15 @@ async fn fill(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+async fn seeded(kind: Kind, name: &str, policy: &str) -> Result<Stage> {
+    let stage = Stage::shared(kind, name).await?;
+    stage.policy(policy)?;
+    stage.on_source(TABLES).await?;
+    fill(&stage).await?;
+    stage.seed().await?;
+    Ok(stage)
+}
+
 async fn counts(stage: &Stage) -> Result<(u32, u32, u32, u32)> {
     let count = |table: &str| format!("(SELECT COUNT(*) FROM {}.{table})", stage.database);
     let all = ["by_number", "by_text", "by_parts", "by_bytes"].map(count).join(",");
@@ -52,11 +62,7 @@ each_kind! {
     /// Rows of every key shape are deleted, one of them and its neighbour's opposite (a row is added in its place, so that
     /// the number stays the same), and a key changes its case alone (T5, T9, T37).
     async fn deleted_rows_leave_within_seconds_whatever_their_key_t5_t9_t37(kind: Kind) -> Result<()> {
-        let stage = Stage::shared(kind, "census").await?;
-        stage.policy(POLICY)?;
-        stage.on_source(TABLES).await?;
-        fill(&stage).await?;
-        stage.seed().await?;
+        let stage = seeded(kind, "census", POLICY).await?;
         let sync = stage.start_sync()?;
         stage.caught_up().await?;
         stage
@@ -85,11 +91,7 @@ each_kind! {
 
     /// A process that begins while a transaction is open compares at once: what stood on the target when it began was proved.
     async fn deleted_rows_leave_though_the_process_began_behind_a_long_transaction_t2(kind: Kind) -> Result<()> {
-        let stage = Stage::shared(kind, "census_held").await?;
-        stage.policy(&POLICY.replace("1d", "2s"))?;
-        stage.on_source(TABLES).await?;
-        fill(&stage).await?;
-        stage.seed().await?;
+        let stage = seeded(kind, "census_held", &POLICY.replace("1d", "2s")).await?;
         let mut long = stage.source_conn().await?;
         long.query_drop("START TRANSACTION").await?;
         long.query_drop("INSERT INTO by_number (note) VALUES (0)").await?;

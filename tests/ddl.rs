@@ -4,7 +4,6 @@
 use anyhow::{Context, Result};
 use leeward_testkit::each_kind;
 use leeward_testkit::servers::Kind;
-use serde_json::Value;
 
 use crate::support::{Stage, eventually};
 
@@ -22,18 +21,10 @@ async fn prepare(kind: Kind, name: &str) -> Result<Stage> {
     Ok(stage)
 }
 
-/// Returns what status says of one table.
-async fn table_status(stage: &Stage, table: &str) -> Result<Value> {
-    let status = stage.status().await?;
-    let name = format!("{}.{table}", stage.database);
-    let tables = status["tables"].as_array().context("status lists tables")?;
-    tables.iter().find(|line| line["name"] == name.as_str()).cloned().with_context(|| format!("{name} is not listed"))
-}
-
 /// Waits until a table is quarantined and status names a remedy that holds a text, and returns the remedy.
 async fn remedy(stage: &Stage, table: &str, text: &str) -> Result<String> {
     eventually(&format!("{table} is quarantined with the remedy {text}"), async || {
-        let line = table_status(stage, table).await?;
+        let line = stage.table_status(table).await?;
         let remedy = line["remedy"].as_str().unwrap_or_default().to_owned();
         Ok((line["state"] == "quarantined" && remedy.contains(text)).then_some(remedy))
     })
@@ -62,7 +53,7 @@ each_kind! {
         stage.caught_up().await?;
         assert_eq!((rows(&stage, "stays").await?, rows(&stage, "goes").await?), (4, 2));
         stage.run(&["status"]).await?.exits(2).says(&["ddl_drop.goes", "quarantined"]);
-        assert_eq!(table_status(&stage, "stays").await?["state"], "live");
+        assert_eq!(stage.table_status("stays").await?["state"], "live");
         stage.on_source("CREATE TABLE goes LIKE stays; INSERT INTO goes (n) VALUES (7);").await?;
         stage.table_is("goes", "live").await?;
         stage.caught_up().await?;
@@ -103,7 +94,7 @@ each_kind! {
         let sync = stage.start_sync()?;
         stage.caught_up().await?;
         stage.on_source("ALTER TABLE grows ADD KEY of_n (n); INSERT INTO grows (n) VALUES (5);").await?;
-        let beside = async |stage: &Stage| Ok(table_status(stage, "grows").await?["beside"].as_str().map(str::to_owned));
+        let beside = async |stage: &Stage| Ok(stage.table_status("grows").await?["beside"].as_str().map(str::to_owned));
         let said = eventually("status tells of the index", async || beside(&stage).await).await?;
         sync.kill().await?;
         let sync = stage.start_sync()?;

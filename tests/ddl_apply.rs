@@ -5,7 +5,6 @@ use anyhow::{Context, Result, ensure};
 use leeward_testkit::each_kind;
 use leeward_testkit::servers::Kind;
 use mysql_async::prelude::Queryable;
-use serde_json::Value;
 
 use crate::support::{Running, Stage, Writer, assert_same_definitions, eventually};
 
@@ -35,18 +34,10 @@ async fn prepare(kind: Kind, name: &str, tables: &str) -> Result<Stage> {
     Ok(stage)
 }
 
-/// Returns what status says of one table.
-async fn table_status(stage: &Stage, table: &str) -> Result<Value> {
-    let status = stage.status().await?;
-    let name = format!("{}.{table}", stage.database);
-    let tables = status["tables"].as_array().context("status lists tables")?;
-    tables.iter().find(|line| line["name"] == name.as_str()).cloned().with_context(|| format!("{name} is not listed"))
-}
-
 /// Waits until a table is quarantined with such a reason and remedy, and returns the remedy.
 async fn waits(stage: &Stage, table: &str, (reason, remedy): (&str, &str)) -> Result<String> {
     eventually(&format!("{table} waits: {reason}; {remedy}"), async || {
-        let line = table_status(stage, table).await?;
+        let line = stage.table_status(table).await?;
         let has = |key: &str, text: &str| line[key].as_str().unwrap_or_default().contains(text);
         let found = line["state"] == "quarantined" && has("reason", reason) && has("remedy", remedy);
         Ok(found.then(|| line["remedy"].as_str().unwrap_or_default().to_owned()))

@@ -251,6 +251,15 @@ impl Stage {
         self.run(&["status", "--output", "json"]).await?.json()
     }
 
+    /// Returns what `status` says of one table.
+    pub async fn table_status(&self, table: &str) -> Result<Value> {
+        let status = self.status().await?;
+        let name = format!("{}.{table}", self.database);
+        let tables = status["tables"].as_array().context("status lists tables")?;
+        let line = tables.iter().find(|line| line["name"] == name.as_str());
+        line.cloned().with_context(|| format!("{name} is not listed"))
+    }
+
     /// Returns what is stored of a table.
     pub async fn table_record(&self, table: &str) -> Result<Value> {
         let lane = &self.database;
