@@ -6,7 +6,7 @@ use leeward_testkit::each_kind;
 use leeward_testkit::servers::Kind;
 use mysql_async::prelude::Queryable;
 
-use crate::support::{Running, Stage, Writer, assert_same_definitions, eventually};
+use crate::support::{Stage, Writer, assert_same_definitions, ends_equal, eventually};
 
 const TABLES: &str = "
     CREATE TABLE stays (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT NOT NULL,
@@ -54,31 +54,6 @@ async fn applied(stage: &Stage, text: &str) -> Result<()> {
     );
     eventually(&format!("{text} was applied"), async || Ok((stage.target_value::<u64>(&sql).await? > 0).then_some(())))
         .await
-}
-
-/// Waits until both sides define the same tables and all are live, then stops and compares everything.
-async fn ends_equal(stage: &Stage, sync: Running) -> Result<()> {
-    let same = eventually("both sides define the same tables", async || {
-        Ok(assert_same_definitions(stage).await.is_ok().then_some(()))
-    });
-    if let Err(late) = same.await {
-        assert_same_definitions(stage).await.with_context(|| sync.stderr())?;
-        return Err(late);
-    }
-    settled(stage).await?;
-    stage.all_scrubbed().await?;
-    stage.caught_up().await?;
-    sync.stop().await?.exits(0);
-    assert_same_definitions(stage).await?;
-    stage.assert_equal().await?;
-    stage.run(&["verify"]).await?.exits(0);
-    Ok(())
-}
-
-/// Waits until every table is live.
-async fn settled(stage: &Stage) -> Result<()> {
-    let sql = format!("SELECT COUNT(*) FROM leeward.table_state WHERE lane='{}' AND state<>'live'", stage.database);
-    eventually("every table is live", async || Ok((stage.target_value::<u64>(&sql).await? == 0).then_some(()))).await
 }
 
 each_kind! {

@@ -10,8 +10,8 @@ use leeward_testkit::servers::Server;
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinHandle;
 
-use super::Stage;
 use super::stage::query;
+use super::{Running, Stage, eventually};
 
 /// Returns SHOW CREATE TABLE of every table of the test's database, without where counters stand.
 async fn definitions(server: &Server, database: &str) -> Result<BTreeMap<String, String>> {
@@ -37,6 +37,31 @@ pub async fn assert_same_definitions(stage: &Stage) -> Result<()> {
     let target = definitions(stage.target(), &stage.database).await?;
     ensure!(source == target, "definitions differ:\n{source:#?}\n{target:#?}");
     Ok(())
+}
+
+/// Waits until both sides define the same tables and all are live, then stops and compares everything.
+pub async fn ends_equal(stage: &Stage, sync: Running) -> Result<()> {
+    let same = eventually("both sides define the same tables", async || {
+        Ok(assert_same_definitions(stage).await.is_ok().then_some(()))
+    });
+    if let Err(late) = same.await {
+        assert_same_definitions(stage).await.with_context(|| sync.stderr())?;
+        return Err(late);
+    }
+    all_live(stage).await?;
+    stage.all_scrubbed().await?;
+    stage.caught_up().await?;
+    sync.stop().await?.exits(0);
+    assert_same_definitions(stage).await?;
+    stage.assert_equal().await?;
+    stage.run(&["verify"]).await?.exits(0);
+    Ok(())
+}
+
+/// Waits until every table is live.
+async fn all_live(stage: &Stage) -> Result<()> {
+    let sql = format!("SELECT COUNT(*) FROM leeward.table_state WHERE lane='{}' AND state<>'live'", stage.database);
+    eventually("every table is live", async || Ok((stage.target_value::<u64>(&sql).await? == 0).then_some(()))).await
 }
 
 /// Between two rounds of a writer.

@@ -7,7 +7,7 @@ mod stage;
 mod wait;
 mod whole;
 
-pub use definitions::{Writer, assert_same_definitions};
+pub use definitions::{Writer, assert_same_definitions, ends_equal};
 pub use leeward::{Leeward, Ran, Running};
 pub use stage::{Stage, query};
 pub use wait::eventually;
