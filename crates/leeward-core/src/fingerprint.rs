@@ -100,30 +100,13 @@ mod tests {
     use crate::name::TableName;
     use crate::table::{Generated, KeyPart};
 
-    fn column(name: &str, column_type: &str) -> Column {
-        Column {
-            name: name.into(),
-            data_type: column_type.split(['(', ' ']).next().unwrap().into(),
-            column_type: column_type.into(),
-            charset: None,
-            collation: None,
-            nullable: Nullability::NotNull,
-            default: None,
-            fsp: 0,
-            auto_increment: false,
-            on_update_now: false,
-            generated: None,
-            invisible: false,
-        }
-    }
-
     fn table() -> Table {
         let part = |name: &str| KeyPart { column: Some(name.into()), prefix_chars: None };
         Table {
             name: TableName::new("shop", "t"),
             engine: "InnoDB".into(),
             collation: "utf8mb4_bin".into(),
-            columns: vec![column("id", "int(10) unsigned"), column("at", "datetime(6)")],
+            columns: vec![Column::plain("id", "int(10) unsigned"), Column::plain("at", "datetime(6)")],
             keys: vec![
                 Key { name: "PRIMARY".into(), unique: true, method: "BTREE".into(), parts: vec![part("id")] },
                 Key { name: "k".into(), unique: false, method: "BTREE".into(), parts: vec![part("at")] },
@@ -141,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_can_harm_rows_changes_it() {
-        assert!(changed(|table| table.columns.push(column("new", "int"))));
+        assert!(changed(|table| table.columns.push(Column::plain("new", "int"))));
         assert!(changed(|table| table.columns.swap(0, 1)));
         assert!(changed(|table| table.columns[1].column_type = "datetime(3)".into()));
         assert!(changed(|table| table.columns[1].nullable = Nullability::Nullable));

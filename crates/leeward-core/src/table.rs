@@ -111,6 +111,27 @@ pub struct ForeignKey {
     pub on_update: String,
 }
 
+#[cfg(test)]
+impl Column {
+    /// Returns a column of a type that says it all: NOT NULL, without a default and without a text's properties.
+    pub(crate) fn plain(name: &str, column_type: &str) -> Column {
+        Column {
+            name: name.to_owned(),
+            data_type: column_type.split(['(', ' ']).next().unwrap_or_default().to_owned(),
+            column_type: column_type.to_owned(),
+            charset: None,
+            collation: None,
+            nullable: Nullability::NotNull,
+            default: None,
+            fsp: 0,
+            auto_increment: false,
+            on_update_now: false,
+            generated: None,
+            invisible: false,
+        }
+    }
+}
+
 impl Table {
     /// Returns the column of this name, compared without case as the server does for columns.
     pub fn column(&self, name: &str) -> Option<&Column> {
@@ -184,20 +205,7 @@ mod tests {
     use super::*;
 
     fn table(keys: &[(&str, bool, &[&str])]) -> Table {
-        let column = |(name, nullable): (&str, Nullability)| Column {
-            name: name.into(),
-            data_type: "int".into(),
-            column_type: "int".into(),
-            charset: None,
-            collation: None,
-            nullable,
-            default: None,
-            fsp: 0,
-            auto_increment: false,
-            on_update_now: false,
-            generated: None,
-            invisible: false,
-        };
+        let column = |(name, nullable): (&str, Nullability)| Column { nullable, ..Column::plain(name, "int") };
         let part = |name: &&str| KeyPart { column: Some((*name).into()), prefix_chars: None };
         let key = |(name, unique, parts): &(&str, bool, &[&str])| Key {
             name: (*name).into(),

@@ -9,10 +9,7 @@ use leeward_core::fence::Observation;
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::mark::{Contradicted, Mark};
 use leeward_core::name::{Side, TableName};
-use leeward_core::plan::FenceMode;
-use leeward_core::port::{Cut, CutRequest, DeltaStart, Event, Lease, Look, Source, Target};
-
-use tracing::warn;
+use leeward_core::port::{CutRequest, DeltaStart, Event, Lease, Source, Target};
 
 use crate::apply::{self, Applying, DeltaOutcome, table_fault};
 use crate::brake::{Braking, Guard};
@@ -20,6 +17,7 @@ use crate::clock;
 use crate::definition;
 use crate::delta::{self, AppliedRows, From};
 use crate::lane::{Lane, TableWork};
+use crate::look;
 use crate::pace::ScrubPace;
 use crate::picks::Picks;
 use crate::scrub::{self, Bench, Compared};
@@ -28,17 +26,6 @@ use crate::tombstone::{self, Buried};
 
 /// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
 const MARK_SAVED_EVERY_S: u64 = 10;
-
-/// Shortest time between two looks at the source's threads. InnoDB renews its answer only when nobody has read it for
-/// 100 ms, so a lane in a hurry would keep its own looks, and those of every other lane on the server, stale for ever.
-const LOOK_EVERY: Duration = Duration::from_millis(120);
-
-/// Looks in a row that were not fresh before a person is told: half a minute at the default interval.
-const STALE_LOOKS_TOLD: u64 = 60;
-
-/// Why no look may be fresh.
-pub(crate) const NO_FRESH_LOOK: &str = "information_schema.INNODB_TRX gives no fresh answer; either another session reads it faster than every 100 ms, and must \
-     be slowed down, or statements with emoji or binary values run without a pause, which MySQL cannot show";
 
 /// How long a live lane waits for a locked table. Shorter than the tightest RPO in use; LOCK TABLES for a backup or a
 /// quick ALTER is over by then.
@@ -97,7 +84,7 @@ struct Next {
 /// [`FaultKind::OutcomeUnknown`]: then read the lane's cycle number back.
 pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, Fault> {
     let (asked, looked) = (clock::now(), lane.looked);
-    let now = observe(lane, hands.source).await?;
+    let now = look::observe(lane, hands.source).await?;
     if lane.looked != looked {
         hands.pace.saw_answer(clock::since(asked));
     }
@@ -111,7 +98,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let mut cut = hands.source.cut(&request, &mut applying).await?;
     let look_after = match from {
         From::Mark => None,
-        From::Rest => read_what_has_moved(lane, cut.as_mut(), &mut applying).await?,
+        From::Rest => look::read_what_has_moved(lane, cut.as_mut(), &mut applying).await?,
     };
     let Applying { mut outcomes, borders, owed, named, at, described, .. } = applying;
     let at = at.ok_or_else(|| Fault::new(FaultKind::Unexpected, "open a cut").on(Side::Source))?;
@@ -234,67 +221,6 @@ fn wait_for_locked(lane: &Lane, delta_tables: &[usize], outcomes: &[DeltaOutcome
     }
     let name = lane.tables[delta_tables[delta]].planned.name();
     Err(Fault::new(FaultKind::Conflict, format!("wait for {name}, which is locked")).on(Side::Source))
-}
-
-/// Looks at the threads after a cut was read from resting marks. Where a transaction that they rest on has ended, or that
-/// cannot be told, everything is read again from the marks, in the same cut: it may show that transaction's rows. Returns
-/// the look, which proves nothing of this cut but may be the next cycle's first.
-async fn read_what_has_moved(
-    lane: &Lane,
-    cut: &mut dyn Cut,
-    applying: &mut Applying<'_>,
-) -> Result<Option<(Vec<usize>, Observation)>, Fault> {
-    let wait = lane.looked.map_or(Duration::ZERO, |looked| LOOK_EVERY.saturating_sub(clock::since(looked)));
-    if !wait.is_zero() {
-        clock::pause(wait).await;
-    }
-    let probes = lane.probes();
-    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
-    let seen = cut.observe(&tables, Look::Threads).await?;
-    let holds = |seen: &Observation| lane.tables.iter().all(|table| table.rested.iter().all(|one| one.on.holds(seen)));
-    if !seen.as_ref().is_some_and(holds) {
-        applying.again();
-        let deltas = delta::deltas(lane, From::Mark).into_iter().chain(soft::deltas(lane));
-        let deltas = deltas.map(|(_, delta)| delta).collect();
-        cut.read(&CutRequest { deltas, ..CutRequest::default() }, applying).await?;
-    }
-    Ok(seen.map(|seen| (probes, seen)))
-}
-
-/// Looks at the source's threads, if it is time, and returns its clock. A look that was not fresh proves nothing and moves
-/// no mark.
-pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
-    let probes = lane.probes();
-    // A table that was taken out since then has shifted the heads.
-    if let Some((_, seen)) = lane.rest.look_after.take().filter(|(probed, _)| *probed == probes) {
-        lane.observe(&probes, &seen);
-        return Ok(seen.now);
-    }
-    let last_cut = lane.record.cut_at.unwrap_or(NaiveDateTime::MIN);
-    if lane.looked.is_some_and(|looked| clock::since(looked) < LOOK_EVERY) {
-        return Ok(last_cut);
-    }
-    let look = match lane.plan.fence {
-        FenceMode::Proved => Look::Threads,
-        FenceMode::Window { .. } => Look::ClockOnly,
-    };
-    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
-    let seen = source.observe(&tables, look).await?;
-    lane.looked = Some(clock::now());
-    match seen {
-        Some(seen) => {
-            lane.stale_looks = 0;
-            lane.observe(&probes, &seen);
-            Ok(seen.now)
-        }
-        None => {
-            lane.stale_looks += 1;
-            if lane.stale_looks.is_multiple_of(STALE_LOOKS_TOLD) {
-                warn!(looks = lane.stale_looks, "no mark can be proved: {NO_FRESH_LOOK}");
-            }
-            Ok(last_cut)
-        }
-    }
 }
 
 /// Works out what each table's record will be, from what its delta came to.

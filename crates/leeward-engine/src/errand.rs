@@ -18,8 +18,8 @@ use tracing::info;
 
 use crate::copy::{self, Copy};
 use crate::drift::Alter;
+use crate::look;
 use crate::progress::{Progress, Tell};
-use crate::seed;
 pub use loss::Loss;
 
 /// Chunks copied at once beside a running lane: one is read while the other is written, and cycles go between.
@@ -97,7 +97,7 @@ impl<'a> Errands<'a> {
         self.filling = Some(Box::pin(async move {
             let appended = |table: &&PlannedTable| table.strategy == leeward_core::class::Strategy::Append;
             let probes: Vec<&PlannedTable> = tables.iter().filter(appended).collect();
-            let seen = seed::look(servers, &fence, &probes).await;
+            let seen = look::fresh(servers, &fence, &probes).await;
             let names = |tables: &[&PlannedTable]| tables.iter().map(|table| table.name().clone()).collect();
             Done::Noted { tables: names(&tables.iter().collect::<Vec<_>>()), probes: names(&probes), seen }
         }));

@@ -16,6 +16,7 @@ mod errand;
 mod fill;
 pub mod lane;
 pub mod lease;
+mod look;
 mod mend;
 mod objects;
 pub mod pace;

@@ -7,13 +7,12 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::fence::Observation;
 use leeward_core::fingerprint::fingerprint;
 use leeward_core::lane::{LaneState, TableRecord, TableState};
 use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::name::{Side, TableName};
-use leeward_core::plan::{FenceMode, Plan, PlannedTable};
-use leeward_core::port::{Control, Event, Lease, Look, Servers, Shape, TablePart};
+use leeward_core::plan::{Plan, PlannedTable};
+use leeward_core::port::{Control, Event, Lease, Servers, Shape, TablePart};
 use leeward_core::survey::ObjectFacts;
 use tokio_util::sync::CancellationToken;
 
@@ -22,19 +21,13 @@ use crate::copy::{self, Copy};
 use crate::cycle::{self, Hands};
 use crate::lane::{Lane, TableWork, seconds};
 use crate::lease::{self, Claim, Heartbeat};
+use crate::look;
 use crate::objects;
 use crate::pace::ScrubPace;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::soft;
 use crate::sync;
-
-/// How often a look that was not fresh is repeated before the first read, and the first wait in between, which is longer
-/// than InnoDB's cache of `INNODB_TRX` holds (100 ms). Later waits are longer by [`LOOK_STEP`] each, so that two lanes on
-/// one server do not keep step.
-const LOOKS_MAX: u32 = 50;
-const LOOK_WAIT: Duration = Duration::from_millis(120);
-const LOOK_STEP: Duration = Duration::from_millis(13);
 
 /// Wait between the cycles of the closing comparison while a transaction on the source holds the fence.
 const FENCE_WAIT: Duration = Duration::from_millis(250);
@@ -197,27 +190,6 @@ fn same_shapes(stored: &Plan, fresh: &Plan) -> bool {
     shapes(stored) == shapes(fresh)
 }
 
-/// Looks at the source freshly, before the first read of new tables.
-pub(crate) async fn look(
-    servers: &dyn Servers,
-    fence: &FenceMode,
-    probes: &[&PlannedTable],
-) -> Result<Observation, Fault> {
-    let mut source = servers.source().await?;
-    let look = match fence {
-        FenceMode::Proved => Look::Threads,
-        FenceMode::Window { .. } => Look::ClockOnly,
-    };
-    for look_no in 0..LOOKS_MAX {
-        if let Some(seen) = source.observe(probes, look).await? {
-            return Ok(seen);
-        }
-        tokio::time::sleep(LOOK_WAIT + LOOK_STEP * look_no).await;
-    }
-    Err(Fault::new(FaultKind::Refused(cycle::NO_FRESH_LOOK.into()), "look at the source's open transactions")
-        .on(Side::Source))
-}
-
 /// Returns the mark of a table whose copy begins after a look with this clock and this highest id.
 pub(crate) fn noted_mark(table: &TableWork, now: NaiveDateTime, head: Option<u64>) -> Mark {
     match (table.clock_precision(), table.planned.strategy) {
@@ -271,7 +243,7 @@ impl Seed<'_> {
         let appended = |at: &&usize| self.lane.tables[**at].planned.strategy == Strategy::Append;
         let probes: Vec<usize> = fresh.iter().filter(appended).copied().collect();
         let tables: Vec<&PlannedTable> = probes.iter().map(|&at| &self.lane.tables[at].planned).collect();
-        let seen = look(self.servers.as_ref(), &self.lane.plan.fence, &tables).await?;
+        let seen = look::fresh(self.servers.as_ref(), &self.lane.plan.fence, &tables).await?;
         for &at in &fresh {
             let table = &mut self.lane.tables[at];
             let head = probes.iter().position(|&probe| probe == at).and_then(|probe| seen.heads[probe]);

@@ -25,7 +25,7 @@ use crate::policy::{Platform, Settings};
 use crate::port::LeaseRecord;
 use crate::server::{Flavor, Observed, ServerFacts, Version};
 use crate::survey::{ObjectFacts, ObjectKind, SchemaFacts};
-use crate::table::{Column, ForeignKey, Key, KeyPart, Nullability, Table};
+use crate::table::{Column, ForeignKey, Key, KeyPart, Table};
 
 /// The target's clock in every test, seconds after its start.
 pub(super) fn at(seconds: i64) -> NaiveDateTime {
@@ -58,23 +58,6 @@ pub(super) fn grants(lines: &[&str]) -> Grants {
     grants
 }
 
-pub(super) fn column(name: &str, column_type: &str) -> Column {
-    Column {
-        name: name.to_owned(),
-        data_type: column_type.split(['(', ' ']).next().unwrap_or_default().to_owned(),
-        column_type: column_type.to_owned(),
-        charset: None,
-        collation: None,
-        nullable: Nullability::NotNull,
-        default: None,
-        fsp: 0,
-        auto_increment: false,
-        on_update_now: false,
-        generated: None,
-        invisible: false,
-    }
-}
-
 pub(super) fn key(name: &str, column: &str) -> Key {
     Key {
         name: name.to_owned(),
@@ -85,9 +68,9 @@ pub(super) fn key(name: &str, column: &str) -> Key {
 }
 
 pub(super) fn table(table: &str) -> Table {
-    let mut id = column("id", "int unsigned");
+    let mut id = Column::plain("id", "int unsigned");
     id.auto_increment = true;
-    let mut note = column("note", "varchar(20)");
+    let mut note = Column::plain("note", "varchar(20)");
     note.charset = Some("utf8mb4".to_owned());
     note.collation = Some("utf8mb4_bin".to_owned());
     Table {

@@ -1,0 +1,116 @@
+//! Looks at the source's threads: the first of a seed, one before each cut, and one after a cut that was read from resting
+//! marks.
+
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::fence::Observation;
+use leeward_core::name::Side;
+use leeward_core::plan::{FenceMode, PlannedTable};
+use leeward_core::port::{Cut, CutRequest, Look, Servers, Source};
+use tracing::warn;
+
+use crate::apply::Applying;
+use crate::clock;
+use crate::delta::{self, From};
+use crate::lane::Lane;
+use crate::soft;
+
+/// Shortest time between two looks at the source's threads. InnoDB renews its answer only when nobody has read it for
+/// 100 ms, so a lane in a hurry would keep its own looks, and those of every other lane on the server, stale for ever.
+const LOOK_EVERY: Duration = Duration::from_millis(120);
+
+/// How often a look that was not fresh is repeated before the first read. Each wait in between is longer than the last by
+/// [`LOOK_STEP`], so that two lanes on one server do not keep step.
+const LOOKS_MAX: u32 = 50;
+const LOOK_STEP: Duration = Duration::from_millis(13);
+
+/// Looks in a row that were not fresh before a person is told: half a minute at the default interval.
+const STALE_LOOKS_TOLD: u64 = 60;
+
+/// Why no look may be fresh.
+const NO_FRESH_LOOK: &str = "information_schema.INNODB_TRX gives no fresh answer; either another session reads it faster \
+    than every 100 ms, and must be slowed down, or statements with emoji or binary values run without a pause, which MySQL \
+    cannot show";
+
+/// Returns what has to be looked at.
+fn kind(fence: &FenceMode) -> Look {
+    match fence {
+        FenceMode::Proved => Look::Threads,
+        FenceMode::Window { .. } => Look::ClockOnly,
+    }
+}
+
+/// Looks at the source freshly, before the first read of new tables.
+pub(crate) async fn fresh(
+    servers: &dyn Servers,
+    fence: &FenceMode,
+    probes: &[&PlannedTable],
+) -> Result<Observation, Fault> {
+    let mut source = servers.source().await?;
+    for look_no in 0..LOOKS_MAX {
+        if let Some(seen) = source.observe(probes, kind(fence)).await? {
+            return Ok(seen);
+        }
+        tokio::time::sleep(LOOK_EVERY + LOOK_STEP * look_no).await;
+    }
+    Err(Fault::new(FaultKind::Refused(NO_FRESH_LOOK.into()), "look at the source's open transactions").on(Side::Source))
+}
+
+/// Looks at the threads after a cut was read from resting marks. Where a transaction that they rest on has ended, or that
+/// cannot be told, everything is read again from the marks, in the same cut: it may show that transaction's rows. Returns
+/// the look, which proves nothing of this cut but may be the next cycle's first.
+pub async fn read_what_has_moved(
+    lane: &Lane,
+    cut: &mut dyn Cut,
+    applying: &mut Applying<'_>,
+) -> Result<Option<(Vec<usize>, Observation)>, Fault> {
+    let wait = lane.looked.map_or(Duration::ZERO, |looked| LOOK_EVERY.saturating_sub(clock::since(looked)));
+    if !wait.is_zero() {
+        clock::pause(wait).await;
+    }
+    let probes = lane.probes();
+    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
+    let seen = cut.observe(&tables, Look::Threads).await?;
+    let holds = |seen: &Observation| lane.tables.iter().all(|table| table.rested.iter().all(|one| one.on.holds(seen)));
+    if !seen.as_ref().is_some_and(holds) {
+        applying.again();
+        let deltas = delta::deltas(lane, From::Mark).into_iter().chain(soft::deltas(lane));
+        let deltas = deltas.map(|(_, delta)| delta).collect();
+        cut.read(&CutRequest { deltas, ..CutRequest::default() }, applying).await?;
+    }
+    Ok(seen.map(|seen| (probes, seen)))
+}
+
+/// Looks at the source's threads, if it is time, and returns its clock. A look that was not fresh proves nothing and moves
+/// no mark.
+pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
+    let probes = lane.probes();
+    // A table that was taken out since then has shifted the heads.
+    if let Some((_, seen)) = lane.rest.look_after.take().filter(|(probed, _)| *probed == probes) {
+        lane.observe(&probes, &seen);
+        return Ok(seen.now);
+    }
+    let last_cut = lane.record.cut_at.unwrap_or(NaiveDateTime::MIN);
+    if lane.looked.is_some_and(|looked| clock::since(looked) < LOOK_EVERY) {
+        return Ok(last_cut);
+    }
+    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
+    let seen = source.observe(&tables, kind(&lane.plan.fence)).await?;
+    lane.looked = Some(clock::now());
+    match seen {
+        Some(seen) => {
+            lane.stale_looks = 0;
+            lane.observe(&probes, &seen);
+            Ok(seen.now)
+        }
+        None => {
+            lane.stale_looks += 1;
+            if lane.stale_looks.is_multiple_of(STALE_LOOKS_TOLD) {
+                warn!(looks = lane.stale_looks, "no mark can be proved: {NO_FRESH_LOOK}");
+            }
+            Ok(last_cut)
+        }
+    }
+}
