@@ -113,4 +113,58 @@ each_kind! {
         others.disconnect().await?;
         Ok(())
     }
+
+    /// T2: processes are killed one after the other, and each finds another transaction open. None lives to see every one end
+    /// that was open when it began; still the mark follows, for each goes on with the barrier of the one before.
+    async fn a_mark_moves_on_though_no_process_outlives_the_transactions_that_it_finds_t2(kind: Kind) -> Result<()> {
+        let stage = Stage::own(kind, "handed_on").await?;
+        stage.policy(POLICY)?;
+        stage.on_source(TABLES).await?;
+        stage.seed().await?;
+        let mut sync = stage.start_sync()?;
+        stage.caught_up().await?;
+        let mut open = opened(&stage).await?;
+        for _ in 0..ROUNDS {
+            held_by(&stage, &open).await?;
+            let next = opened(&stage).await?;
+            sync.kill().await?;
+            let before = stage.table_record("by_clock").await?["mark"].clone();
+            sync = stage.start_sync()?;
+            stage.caught_up().await?;
+            held_by(&stage, &open).await?;
+            let mut ended = std::mem::replace(&mut open, next);
+            ended.query_drop("COMMIT").await?;
+            ended.disconnect().await?;
+            eventually("the mark moves on", async || {
+                Ok((stage.table_record("by_clock").await?["mark"] != before).then_some(()))
+            })
+            .await?;
+        }
+        open.query_drop("COMMIT").await?;
+        open.disconnect().await?;
+        stage.caught_up().await?;
+        stage.assert_equal().await?;
+        sync.stop().await?.exits(0);
+        Ok(())
+    }
+}
+
+/// Opens a transaction and writes.
+async fn opened(stage: &Stage) -> Result<Conn> {
+    let mut conn = stage.source_conn().await?;
+    conn.query_drop("START TRANSACTION").await?;
+    conn.query_drop("INSERT INTO by_clock (round) VALUES (1)").await?;
+    Ok(conn)
+}
+
+/// Waits until the stored barrier is held by this connection's transaction.
+async fn held_by(stage: &Stage, conn: &Conn) -> Result<()> {
+    let sql = format!("SELECT record FROM leeward.lane WHERE lane='{}'", stage.database);
+    let thread = serde_json::json!({ "Thread": conn.id() });
+    eventually("the open transaction holds the stored barrier", async || {
+        let record: serde_json::Value = serde_json::from_str(&stage.target_value::<String>(&sql).await?)?;
+        let held_by = record["barrier"]["held_by"].as_array();
+        Ok(held_by.is_some_and(|held_by| held_by.iter().any(|one| one[0] == thread)).then_some(()))
+    })
+    .await
 }

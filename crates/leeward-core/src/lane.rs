@@ -5,7 +5,7 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::brake::{BrakeEvidence, Released};
-use crate::fence::Holder;
+use crate::fence::{HeldBarrier, Holder};
 use crate::mark::{Contradicted, Mark};
 use crate::name::TableName;
 
@@ -108,6 +108,9 @@ pub struct LaneRecord {
     pub clock_floor: Option<NaiveDateTime>,
     /// Who held the fence at the last cycle, oldest first.
     pub holders: Vec<Holder>,
+    /// The barrier that they held, which the next process goes on with.
+    #[serde(default)]
+    pub barrier: Option<HeldBarrier>,
 }
 
 /// All that the control schema knows of a table.
@@ -144,8 +147,7 @@ pub struct TableRecord {
     /// How far a person has released the brake, until the next whole pass has ended.
     #[serde(default)]
     pub released: Option<Released>,
-    /// The source's clock when its mark was noted, of a table that has come into a lane at work: it is compared once
-    /// everything of before is settled.
+    /// The source's clock when its mark was noted: it is compared once everything of before is settled.
     #[serde(default)]
     pub noted_at: Option<NaiveDateTime>,
     /// Columns that it has got since it was compared whole. What they hold is not on the target yet, so that its rows are

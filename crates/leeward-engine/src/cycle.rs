@@ -391,6 +391,7 @@ fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> Lane
         clock_offset_ms: Some((times.target_now - times.at).num_milliseconds()),
         clock_floor: lane.fence.floor(),
         holders: lane.fence.holders(),
+        barrier: lane.fence.held(),
     }
 }
 
@@ -409,7 +410,7 @@ fn elapsed(began: Instant) -> TimeDelta {
 }
 
 /// Takes over what has been committed.
-fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>, look_after: Option<(Vec<usize>, Observation)>) {
+fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>, look_after: Option<Observation>) {
     lane.record = record;
     lane.committed = Some(clock::now());
     if look_after.is_some() {
@@ -417,8 +418,8 @@ fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>, look_after: Optio
     }
     lane.rest.look_after = look_after;
     let offered = lane.rest.offered.take();
-    for (at, (table, next)) in lane.tables.iter_mut().zip(next).enumerate() {
-        let offer = table.offer(offered.as_ref(), at);
+    for (table, next) in lane.tables.iter_mut().zip(next) {
+        let offer = table.offer(offered.as_ref());
         let ended = table.behind.is_some() && next.behind.is_none();
         table.rested = match (next.at_cut, ended) {
             (true, _) => offer.clone(),

@@ -36,7 +36,6 @@ pub fn take_fallbacks(lane: &mut Lane) -> Vec<Event> {
     if !events.is_empty() {
         lane.plan.hash = lane.plan.computed_hash();
         lane.record.plan_hash = lane.plan.hash.clone();
-        lane.probes_changed();
     }
     events
 }
@@ -64,6 +63,7 @@ impl TableWork {
         self.proved = self.record.mark;
         self.proved_at_start = self.record.mark;
         self.behind = None;
+        (self.rested, self.offered_at_start) = (None, None);
         self.applied = Default::default();
         (self.record.scrub.pass_began, self.record.scrub.after) = (None, None);
         self.saved = None;

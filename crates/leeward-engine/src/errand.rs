@@ -40,8 +40,6 @@ pub enum Done {
     Noted {
         /// The tables.
         tables: Vec<TableName>,
-        /// Those of them whose heads were looked at.
-        probes: Vec<TableName>,
         /// What was seen.
         seen: Result<Observation, Fault>,
     },
@@ -98,8 +96,7 @@ impl<'a> Errands<'a> {
             let appended = |table: &&PlannedTable| table.strategy == leeward_core::class::Strategy::Append;
             let probes: Vec<&PlannedTable> = tables.iter().filter(appended).collect();
             let seen = look::fresh(servers, &fence, &probes).await;
-            let names = |tables: &[&PlannedTable]| tables.iter().map(|table| table.name().clone()).collect();
-            Done::Noted { tables: names(&tables.iter().collect::<Vec<_>>()), probes: names(&probes), seen }
+            Done::Noted { tables: tables.iter().map(|table| table.name().clone()).collect(), seen }
         }));
     }
 

@@ -1,6 +1,6 @@
 //! A lane in the hands of a process: the plan, the records as last committed, and what is only believed in memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,11 +10,13 @@ use leeward_core::class::Strategy;
 use leeward_core::fence::{Fence, Observation, Resting, Settled};
 use leeward_core::lane::{JoinsFrom, LaneRecord, LaneState, QuarantineCause, TableRecord, TableState};
 use leeward_core::mark::{Mark, floor_to_precision};
+use leeward_core::name::TableName;
 use leeward_core::plan::{FenceMode, Plan, PlannedTable};
 use leeward_core::port::{DeltaStart, Event};
 use leeward_core::table::Table;
 
 use crate::delta::{AppliedRows, RESTING_PAYS_ROWS};
+use crate::soft;
 
 /// Settled clocks remembered while the fence is not proved; one a cycle for ten minutes at the default interval.
 const UNPROVED_MAX: usize = 1_200;
@@ -38,8 +40,8 @@ pub struct Lane {
     pub committed: Option<Instant>,
     /// Looks at the source's threads in a row that proved nothing, because they were not fresh.
     pub stale_looks: u64,
-    /// Clocks and heads seen while no proof is to be had, oldest first.
-    unproved: VecDeque<(NaiveDateTime, Vec<Option<u64>>)>,
+    /// What was seen while no proof is to be had, oldest first.
+    unproved: VecDeque<Settled>,
     /// When this process last looked at the source's threads.
     pub looked: Option<Instant>,
     /// Rows of one window from which on a resting mark pays; fewer only to try it out.
@@ -51,10 +53,10 @@ pub struct Lane {
 /// What resting marks are made of (see [`Resting`]).
 #[derive(Default)]
 pub struct Rest {
-    /// What the last look offers, with each table's mark: earned by reading a cut that is opened after it.
-    pub offered: Option<(Arc<Resting>, Vec<Mark>)>,
-    /// A look that was made after the last cut, with the tables that it probed. It is the next cycle's first.
-    pub look_after: Option<(Vec<usize>, Observation)>,
+    /// What the last look offers: earned by reading a cut that is opened after it.
+    pub offered: Option<Arc<Resting>>,
+    /// A look that was made after the last cut. It is the next cycle's first.
+    pub look_after: Option<Observation>,
 }
 
 /// A mark that rests on open transactions: rows below it are on the target, but for those of these transactions.
@@ -115,6 +117,7 @@ impl Lane {
             clock_offset_ms: None,
             clock_floor: None,
             holders: Vec::new(),
+            barrier: None,
         });
         let stored = |planned: &PlannedTable| {
             let found = records.iter().find(|record| record.name == *planned.name()).cloned();
@@ -123,6 +126,7 @@ impl Lane {
         let tables: Vec<TableWork> =
             plan.tables.iter().map(|planned| TableWork::new(planned.clone(), stored(planned))).collect();
         let mut fence = Fence::with_floor(record.clock_floor);
+        record.barrier.iter().for_each(|held| fence.take_up(held.clone()));
         for table in &tables {
             if let Mark::Clock { settled } = table.record.mark {
                 fence.remember_clock(settled);
@@ -154,14 +158,14 @@ impl Lane {
         stored || self.fence_proved && table.is_proved(self.settled)
     }
 
-    /// Returns the indexes of the tables whose highest id an observation must read.
-    pub fn probes(&self) -> Vec<usize> {
-        let appended = |table: &TableWork| table.planned.strategy == Strategy::Append && table.is_active();
-        (0..self.tables.len()).filter(|&at| appended(&self.tables[at])).collect()
+    /// Returns the tables whose highest id an observation must read.
+    pub fn probes(&self) -> Vec<&PlannedTable> {
+        let appended = |table: &&TableWork| table.planned.strategy == Strategy::Append && table.is_active();
+        self.tables.iter().filter(appended).map(|table| &table.planned).collect()
     }
 
-    /// Takes in an observation made with `probes` and moves the proved marks.
-    pub fn observe(&mut self, probes: &[usize], seen: &Observation) {
+    /// Takes in an observation and moves the proved marks.
+    pub fn observe(&mut self, seen: &Observation) {
         let settled = match &self.plan.fence {
             FenceMode::Proved => self.fence.observe(seen),
             FenceMode::Window { overlap_s, .. } => {
@@ -172,77 +176,36 @@ impl Lane {
         for table in &mut self.tables {
             table.rested = table.rested.take().filter(|rested| rested.on.holds(seen));
         }
-        self.follow_restarted_ids(probes, &seen.heads);
+        self.tables.iter_mut().for_each(|table| table.follow_restarted_ids(&seen.heads));
         let resting = self.fence.resting().filter(|_| self.plan.fence == FenceMode::Proved);
-        self.rest.offered = resting.map(|resting| {
-            let marks = self.marks_of(probes, &resting.settled.below(&seen.heads));
-            (Arc::new(resting), marks)
-        });
+        self.rest.offered = resting.map(|resting| Arc::new(resting.below(&seen.heads)));
         let Some(settled) = settled else { return };
         self.fence_proved = true;
         self.settled = Some((settled.before, seen.now));
-        let marks = self.marks_of(probes, &settled.below(&seen.heads));
-        for (table, candidate) in self.tables.iter_mut().zip(marks) {
-            table.proved = table.proved.advanced_to(candidate);
+        let settled = settled.below(&seen.heads);
+        for table in &mut self.tables {
+            table.proved = table.proved.advanced_to(table.mark_of(&settled));
         }
-    }
-
-    /// Lowers the mark of a table whose highest id lies below it: TRUNCATE lets ids begin again, and the mark would wait for
-    /// as many rows as there were before. A lower mark is never wrong, it only reads more. What was written below the new
-    /// head before this look is left to the scrub.
-    fn follow_restarted_ids(&mut self, probes: &[usize], heads: &[Option<u64>]) {
-        for (&at, head) in probes.iter().zip(heads) {
-            let Some(head) = *head else { continue };
-            let table = &mut self.tables[at];
-            let above = |mark: Mark| matches!(mark, Mark::Id { settled } if settled > head);
-            let lowered = Mark::Id { settled: head };
-            if above(table.record.mark) || above(table.proved) {
-                (table.record.mark, table.proved) = (lowered, lowered);
-            }
-            // Nor may a reading under way go on above the head, or raise the mark at its end.
-            if above(table.proved_at_start) {
-                table.proved_at_start = lowered;
-            }
-            table.behind = table.behind.take().filter(|from| !matches!(from, DeltaStart::AfterId(id) if *id > head));
-            table.rested = table.rested.take().filter(|rested| !above(rested.mark));
-            table.offered_at_start = table.offered_at_start.take().filter(|offered| !above(offered.mark));
-        }
-    }
-
-    /// Returns each table's mark for what is settled, with heads in the order of `probes`.
-    fn marks_of(&self, probes: &[usize], settled: &Settled) -> Vec<Mark> {
-        let clock = |table: &TableWork| {
-            let fsp = table.clock_precision()?;
-            // What the application stamps may lie in the past by as much as the plan allows for.
-            let before = settled.before - seconds(table.planned.overlap_s);
-            Some(Mark::Clock { settled: floor_to_precision(before, fsp) })
-        };
-        let mut marks: Vec<Mark> = self.tables.iter().map(|table| clock(table).unwrap_or_default()).collect();
-        for (&at, head) in probes.iter().zip(&settled.heads) {
-            marks[at] = head.map_or(Mark::None, |settled| Mark::Id { settled });
-        }
-        marks
     }
 
     /// Without a proof, what was seen an overlap ago counts as settled.
     fn settle_by_window(&mut self, seen: &Observation, overlap: TimeDelta) -> Option<Settled> {
-        self.unproved.push_back((seen.now, seen.heads.clone()));
+        self.unproved.push_back(Settled { before: seen.now, heads: seen.heads.clone() });
         if self.unproved.len() > UNPROVED_MAX {
             self.unproved.remove(1);
         }
         let mut settled = None;
-        while self.unproved.front().is_some_and(|(at, _)| *at + overlap <= seen.now) {
+        while self.unproved.front().is_some_and(|one| one.before + overlap <= seen.now) {
             settled = self.unproved.pop_front();
         }
-        settled.map(|(before, heads)| Settled { before, heads })
+        settled
     }
 
-    /// Forgets what depends on the set of probed tables, because it has changed.
-    pub fn probes_changed(&mut self) {
-        self.fence.forget();
-        self.unproved.clear();
+    /// Forgets what was seen of a table's ids, because it may be another table by now.
+    fn forget_ids(&mut self, name: &TableName) {
+        self.fence.forget_ids(name);
+        self.unproved.iter_mut().for_each(|one| one.heads.retain(|of, _| of != name));
         self.rest = Rest::default();
-        self.tables.iter_mut().for_each(|table| (table.rested, table.offered_at_start) = (None, None));
     }
 
     /// Takes a table out until its remedy has been applied. Returns the event to store.
@@ -253,9 +216,6 @@ impl Lane {
         table.saved = None;
         table.applied = AppliedRows::default();
         (table.behind, table.soft_behind) = (None, None);
-        if table.planned.strategy == Strategy::Append {
-            self.probes_changed();
-        }
         let name = self.tables[at].planned.name().clone();
         Event { kind: "quarantine".into(), text: format!("{name}: {reason}; {remedy}"), table: Some(name) }
     }
@@ -279,23 +239,23 @@ impl Lane {
         table.record.scrub = leeward_core::lane::ScrubRecord::default();
         (table.record.brake, table.record.released) = (None, None);
         table.saved = None;
-        self.probes_changed();
+        (table.rested, table.offered_at_start) = (None, None);
+        self.forget_ids(&name);
         Event { kind: "readmitted".into(), text: format!("{name} is caught up and compared again"), table: Some(name) }
     }
 
     /// Takes a table in that the plan did not hold.
     pub fn admit(&mut self, planned: PlannedTable, record: TableRecord) {
+        self.forget_ids(planned.name());
         let at = self.plan.tables.partition_point(|known| known.name() < planned.name());
         self.plan.tables.insert(at, planned.clone());
         self.tables.insert(at, TableWork::new(planned, record));
-        self.probes_changed();
     }
 
     /// Takes a table out of the plan.
     pub fn forget(&mut self, at: usize) {
         self.plan.tables.remove(at);
         self.tables.remove(at);
-        self.probes_changed();
     }
 
     /// Returns whether every table that is not quarantined is live.
@@ -343,6 +303,53 @@ impl TableWork {
         }
     }
 
+    /// Lowers the mark if the table's highest id lies below it: TRUNCATE lets ids begin again, and the mark would wait for
+    /// as many rows as there were before. A lower mark is never wrong, it only reads more. What was written below the new
+    /// head before this look is left to the scrub.
+    fn follow_restarted_ids(&mut self, heads: &BTreeMap<TableName, u64>) {
+        let Some(&head) = heads.get(self.planned.name()) else { return };
+        let above = |mark: Mark| matches!(mark, Mark::Id { settled } if settled > head);
+        let lowered = Mark::Id { settled: head };
+        if above(self.record.mark) || above(self.proved) {
+            (self.record.mark, self.proved) = (lowered, lowered);
+        }
+        // Nor may a reading under way go on above the head, or raise the mark at its end.
+        if above(self.proved_at_start) {
+            self.proved_at_start = lowered;
+        }
+        self.behind = self.behind.take().filter(|from| !matches!(from, DeltaStart::AfterId(id) if *id > head));
+        self.rested = self.rested.take().filter(|rested| !above(rested.mark));
+        self.offered_at_start = self.offered_at_start.take().filter(|offered| !above(offered.mark));
+    }
+
+    /// Notes the mark of a table whose copy begins after a look.
+    pub fn note_mark(&mut self, seen: &Observation) {
+        self.record.mark = match (self.clock_precision(), self.planned.strategy) {
+            (Some(fsp), _) => {
+                Mark::Clock { settled: floor_to_precision(seen.now - seconds(self.planned.overlap_s), fsp) }
+            }
+            (None, Strategy::Append) => Mark::Id { settled: seen.heads.get(self.planned.name()).copied().unwrap_or(0) },
+            _ => Mark::None,
+        };
+        self.proved = self.record.mark;
+        self.record.soft_mark = soft::mark(self, seen.now);
+        self.record.noted_at = Some(seen.now);
+    }
+
+    /// Returns the mark for what is settled. Ids that were seen before the table's mark was noted may be another table's.
+    fn mark_of(&self, settled: &Settled) -> Mark {
+        if self.planned.strategy == Strategy::Append {
+            let known = self.record.noted_at.is_none_or(|noted| noted <= settled.before) && self.is_active();
+            let head = settled.heads.get(self.planned.name()).filter(|_| known);
+            return head.map_or(Mark::None, |&settled| Mark::Id { settled });
+        }
+        self.clock_precision().map_or(Mark::None, |fsp| {
+            // What the application stamps may lie in the past by as much as the plan allows for.
+            let before = settled.before - seconds(self.planned.overlap_s);
+            Mark::Clock { settled: floor_to_precision(before, fsp) }
+        })
+    }
+
     /// Returns whether cycles read and write the table.
     pub fn is_active(&self) -> bool {
         matches!(self.record.state, TableState::CatchingUp | TableState::Joining { .. } | TableState::Live)
@@ -376,13 +383,14 @@ impl TableWork {
 
     /// Returns what the last look offers this table. A window that was itself read from a resting mark leaves out what
     /// that one rests on, too.
-    pub fn offer(&self, offered: Option<&(Arc<Resting>, Vec<Mark>)>, at: usize) -> Option<Rested> {
-        let (on, marks) = offered?;
+    pub fn offer(&self, offered: Option<&Arc<Resting>>) -> Option<Rested> {
+        let on = offered?;
+        let mark = self.mark_of(&on.settled);
         let on = match &self.rested {
             Some(earlier) => Arc::new(Resting::clone(on).and_held_by(&earlier.on)),
             None => on.clone(),
         };
-        Some(Rested { mark: marks[at], on })
+        Some(Rested { mark, on })
     }
 
     /// Returns the fractional digits of the clock column of a merged table.

@@ -65,14 +65,12 @@ pub async fn read_what_has_moved(
     lane: &Lane,
     cut: &mut dyn Cut,
     applying: &mut Applying<'_>,
-) -> Result<Option<(Vec<usize>, Observation)>, Fault> {
+) -> Result<Option<Observation>, Fault> {
     let wait = lane.looked.map_or(Duration::ZERO, |looked| LOOK_EVERY.saturating_sub(clock::since(looked)));
     if !wait.is_zero() {
         clock::pause(wait).await;
     }
-    let probes = lane.probes();
-    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
-    let seen = cut.observe(&tables, Look::Threads).await?;
+    let seen = cut.observe(&lane.probes(), Look::Threads).await?;
     let holds = |seen: &Observation| lane.tables.iter().all(|table| table.rested.iter().all(|one| one.on.holds(seen)));
     if !seen.as_ref().is_some_and(holds) {
         applying.again();
@@ -80,29 +78,26 @@ pub async fn read_what_has_moved(
         let deltas = deltas.map(|(_, delta)| delta).collect();
         cut.read(&CutRequest { deltas, ..CutRequest::default() }, applying).await?;
     }
-    Ok(seen.map(|seen| (probes, seen)))
+    Ok(seen)
 }
 
 /// Looks at the source's threads, if it is time, and returns its clock. A look that was not fresh proves nothing and moves
 /// no mark.
 pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
-    let probes = lane.probes();
-    // A table that was taken out since then has shifted the heads.
-    if let Some((_, seen)) = lane.rest.look_after.take().filter(|(probed, _)| *probed == probes) {
-        lane.observe(&probes, &seen);
+    if let Some(seen) = lane.rest.look_after.take() {
+        lane.observe(&seen);
         return Ok(seen.now);
     }
     let last_cut = lane.record.cut_at.unwrap_or(NaiveDateTime::MIN);
     if lane.looked.is_some_and(|looked| clock::since(looked) < LOOK_EVERY) {
         return Ok(last_cut);
     }
-    let tables: Vec<_> = probes.iter().map(|&at| &lane.tables[at].planned).collect();
-    let seen = source.observe(&tables, kind(&lane.plan.fence)).await?;
+    let seen = source.observe(&lane.probes(), kind(&lane.plan.fence)).await?;
     lane.looked = Some(clock::now());
     match seen {
         Some(seen) => {
             lane.stale_looks = 0;
-            lane.observe(&probes, &seen);
+            lane.observe(&seen);
             Ok(seen.now)
         }
         None => {

@@ -4,12 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fingerprint::fingerprint;
 use leeward_core::lane::{LaneState, TableRecord, TableState};
-use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{Plan, PlannedTable};
 use leeward_core::port::{Control, Event, Lease, Servers, Shape, TablePart};
@@ -19,14 +17,13 @@ use tokio_util::sync::CancellationToken;
 use crate::brake::Braking;
 use crate::copy::{self, Copy};
 use crate::cycle::{self, Hands};
-use crate::lane::{Lane, TableWork, seconds};
+use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
 use crate::look;
 use crate::objects;
 use crate::pace::ScrubPace;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
-use crate::soft;
 use crate::sync;
 
 /// Wait between the cycles of the closing comparison while a transaction on the source holds the fence.
@@ -190,15 +187,6 @@ fn same_shapes(stored: &Plan, fresh: &Plan) -> bool {
     shapes(stored) == shapes(fresh)
 }
 
-/// Returns the mark of a table whose copy begins after a look with this clock and this highest id.
-pub(crate) fn noted_mark(table: &TableWork, now: NaiveDateTime, head: Option<u64>) -> Mark {
-    match (table.clock_precision(), table.planned.strategy) {
-        (Some(fsp), _) => Mark::Clock { settled: floor_to_precision(now - seconds(table.planned.overlap_s), fsp) },
-        (None, Strategy::Append) => Mark::Id { settled: head.unwrap_or(0) },
-        _ => Mark::None,
-    }
-}
-
 impl Seed<'_> {
     async fn run(
         &mut self,
@@ -241,14 +229,12 @@ impl Seed<'_> {
         }
         self.phase("noting where the copy starts");
         let appended = |at: &&usize| self.lane.tables[**at].planned.strategy == Strategy::Append;
-        let probes: Vec<usize> = fresh.iter().filter(appended).copied().collect();
-        let tables: Vec<&PlannedTable> = probes.iter().map(|&at| &self.lane.tables[at].planned).collect();
-        let seen = look::fresh(self.servers.as_ref(), &self.lane.plan.fence, &tables).await?;
+        let probes: Vec<&PlannedTable> =
+            fresh.iter().filter(appended).map(|&at| &self.lane.tables[at].planned).collect();
+        let seen = look::fresh(self.servers.as_ref(), &self.lane.plan.fence, &probes).await?;
         for &at in &fresh {
             let table = &mut self.lane.tables[at];
-            let head = probes.iter().position(|&probe| probe == at).and_then(|probe| seen.heads[probe]);
-            table.record.mark = noted_mark(table, seen.now, head);
-            table.record.soft_mark = soft::mark(table, seen.now);
+            table.note_mark(&seen);
             let adopted = existing.contains(table.planned.name());
             table.record.state = if adopted { TableState::CatchingUp } else { TableState::Seeding };
         }

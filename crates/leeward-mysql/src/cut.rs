@@ -20,7 +20,7 @@ use mysql_async::Row;
 
 use crate::digest::{self, bytes};
 use crate::endpoint::Endpoint;
-use crate::fence::{self, ProcessList};
+use crate::fence::{self, Watch};
 use crate::session::{RowEvent, Rows, Session};
 use crate::sql;
 use crate::survey::{self, Catalog, SHAPE_SETS};
@@ -50,12 +50,6 @@ pub struct MySqlSource {
     cut: Session,
 }
 
-/// What looks at threads.
-struct Watch {
-    session: Session,
-    processes: ProcessList,
-}
-
 impl MySqlSource {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlSource, Fault> {
@@ -65,8 +59,7 @@ impl MySqlSource {
         let doing = "set the wait for locked tables";
         let (one, other) = tokio::join!(watch.run(doing, &hurry), cut.run(doing, &hurry));
         one.and(other)?;
-        let processes = ProcessList::probe(&mut watch).await?;
-        Ok(MySqlSource { watch: Some(Watch { session: watch, processes }), cut })
+        Ok(MySqlSource { watch: Some(Watch::new(watch).await?), cut })
     }
 
     /// Connects for a view alone, without a look at threads. It waits for a locked table as long as any session does, and
@@ -105,8 +98,8 @@ async fn observe(
 ) -> Result<Option<Observation>, Fault> {
     match (watch, look) {
         (None, _) => Ok(None),
-        (Some(watch), Look::Threads) => fence::observe(&mut watch.session, watch.processes, &[ours], probes).await,
-        (Some(watch), Look::ClockOnly) => fence::observe_clock(&mut watch.session, probes).await,
+        (Some(watch), Look::Threads) => watch.look(&[ours], probes).await,
+        (Some(watch), Look::ClockOnly) => watch.look_at_clock(probes).await.map(Some),
     }
 }
 

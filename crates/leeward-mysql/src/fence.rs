@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::NaiveDateTime;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::{Member, Observation, Statement, Thread};
-use leeward_core::name::Side;
+use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
 use leeward_core::server::Flavor;
 use mysql_async::Row;
@@ -27,9 +27,16 @@ const IDLE_COMMANDS: [&str; 6] = ["Sleep", "Daemon", "Binlog Dump", "Binlog Dump
 
 static NONCE: AtomicU64 = AtomicU64::new(1);
 
+/// What looks at threads.
+pub struct Watch {
+    session: Session,
+    processes: ProcessList,
+    server: String,
+}
+
 /// Where the process list is read from on this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProcessList {
+enum ProcessList {
     /// MariaDB: statements are numbered.
     MariaDb,
     /// MySQL with `performance_schema` on: reading takes no global lock.
@@ -39,18 +46,6 @@ pub enum ProcessList {
 }
 
 impl ProcessList {
-    /// Asks the server which one serves.
-    pub async fn probe(session: &mut Session) -> Result<ProcessList, Fault> {
-        if session.flavor() == Flavor::MariaDb {
-            return Ok(ProcessList::MariaDb);
-        }
-        let probe = "SELECT @@performance_schema, (SELECT COUNT(*) FROM information_schema.TABLES \
-                     WHERE TABLE_SCHEMA='performance_schema' AND TABLE_NAME='processlist')";
-        let row = session.row("look for the process list", probe).await?;
-        let on = row.is_some_and(|row| text(&row, 0) == Some("1") && text(&row, 1) == Some("1"));
-        Ok(if on { ProcessList::PerformanceSchema } else { ProcessList::InformationSchema })
-    }
-
     fn query(self) -> &'static str {
         match self {
             ProcessList::MariaDb => "SELECT ID,USER,HOST,COMMAND,TIME,QUERY_ID FROM information_schema.PROCESSLIST",
@@ -64,81 +59,101 @@ impl ProcessList {
 /// has left the list (`trx_commit_for_mysql` in `trx0trx.cc` of both servers).
 const COMMITTING: &str = "COALESCE(trx_operation_state='committing' OR trx_state='COMMITTING',0)";
 
-/// Looks once: threads first, transactions second (a statement that ends in between leaves its open transaction to be
-/// seen), then the clock, then the highest ids. One round trip. `ours` are Leeward's own threads, which cannot write.
-/// A table that is locked away lends no id to this look, but does not spoil it. MySQL shows nobody's transactions while one of
-/// them runs a statement whose text has no form in utf8mb3 (an emoji, a binary value; seen on 9.7.4): such a look is as good
-/// as one that was not fresh.
-pub async fn observe(
-    session: &mut Session,
-    list: ProcessList,
-    ours: &[u64],
-    probes: &[&PlannedTable],
-) -> Result<Option<Observation>, Fault> {
-    const DOING: &str = "look at the source's open transactions";
-    let nonce = format!("leeward look {} {}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
-    let look = format!(
-        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;\
-         {};\
-         SELECT /* {nonce} */ trx_mysql_thread_id,trx_id,trx_started,trx_is_read_only,\
-         COALESCE(trx_query LIKE '%{nonce}%',0),{COMMITTING} FROM information_schema.INNODB_TRX;\
-         {CLOCK};COMMIT;{}",
-        list.query(),
-        heads_query(probes),
-    );
-    let sets = match read_sets(session, DOING, &look).await {
-        Err(fault) if fault.kind == FaultKind::Server(codes::CANNOT_CONVERT_STRING) => return Ok(None),
-        sets => sets?,
-    };
-    let [processes, transactions, clock, heads @ ..] = sets.as_slice() else {
-        return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
-    };
-    let me = session.thread_id();
-    let fresh = transactions.iter().any(|row| number(row, 0) == Some(me) && number(row, 4) == Some(1));
-    if !fresh {
-        return Ok(None);
+/// Which server this is: another one after a restart too. UNIX_TIMESTAMP() and UPTIME are of the same moment, so that their
+/// difference is the second in which the server began, whatever its clock did since.
+const SERVER: &str = "CONCAT_WS('/',@@global.server_id,@@global.hostname,UNIX_TIMESTAMP()-VARIABLE_VALUE)";
+
+impl Watch {
+    /// Asks the server who it is and where it lists its threads.
+    pub async fn new(mut session: Session) -> Result<Watch, Fault> {
+        let mariadb = session.flavor() == Flavor::MariaDb;
+        let (facts, status) = match mariadb {
+            true => ("0,0", "information_schema.GLOBAL_STATUS"),
+            false => (
+                "@@performance_schema,(SELECT COUNT(*) FROM information_schema.TABLES \
+                 WHERE TABLE_SCHEMA='performance_schema' AND TABLE_NAME='processlist')",
+                "performance_schema.global_status",
+            ),
+        };
+        let who = format!("SELECT {SERVER},{facts} FROM {status} WHERE VARIABLE_NAME='UPTIME'");
+        let row = session.row("ask which server the source is", who).await?;
+        let is = |at| row.as_ref().and_then(|row| text(row, at)) == Some("1");
+        let processes = match mariadb {
+            true => ProcessList::MariaDb,
+            false if is(1) && is(2) => ProcessList::PerformanceSchema,
+            false => ProcessList::InformationSchema,
+        };
+        // A server that does not say counts as another one with each connection: its thread ids may mean other threads.
+        let unknown = || format!("unknown/{}", session.thread_id());
+        let server = row.as_ref().and_then(|row| text(row, 0)).map_or_else(unknown, str::to_owned);
+        Ok(Watch { session, processes, server })
     }
-    let (identity, now) = read_clock(clock).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
-    let mut seen = Observation {
-        // A new connection may have reached another server, on which thread ids mean other threads.
-        server: format!("{identity}/{me}"),
-        now,
-        heads: read_heads(heads, probes.len()),
-        threads: BTreeMap::new(),
-        detached: BTreeMap::new(),
-        committing: BTreeSet::new(),
-    };
-    let skip = |thread: u64| thread == me || ours.contains(&thread);
-    processes.iter().for_each(|row| add_process(&mut seen, row, skip));
-    // A thread that holds a transaction and sleeps is the one that people must find.
-    let accounts: BTreeMap<u64, String> =
-        processes.iter().filter_map(|row| Some((number(row, 0)?, account(row)))).collect();
-    transactions.iter().for_each(|row| add_transaction(&mut seen, row, skip, &accounts));
-    Ok(Some(seen))
+
+    /// Looks once: threads first, transactions second (a statement that ends in between leaves its open transaction to be
+    /// seen), then the clock, then the highest ids. One round trip. `ours` are Leeward's own threads, which cannot write.
+    /// A table that is locked away lends no id to this look, but does not spoil it. MySQL shows nobody's transactions while
+    /// one of them runs a statement whose text has no form in utf8mb3 (an emoji, a binary value; seen on 9.7.4): such a look
+    /// is as good as one that was not fresh.
+    pub async fn look(&mut self, ours: &[u64], probes: &[&PlannedTable]) -> Result<Option<Observation>, Fault> {
+        const DOING: &str = "look at the source's open transactions";
+        let nonce = format!("leeward look {} {}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
+        let look = format!(
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;\
+             {};\
+             SELECT /* {nonce} */ trx_mysql_thread_id,trx_id,trx_started,trx_is_read_only,\
+             COALESCE(trx_query LIKE '%{nonce}%',0),{COMMITTING} FROM information_schema.INNODB_TRX;\
+             {CLOCK};COMMIT;{}",
+            self.processes.query(),
+            heads_query(probes),
+        );
+        let sets = match read_sets(&mut self.session, DOING, &look).await {
+            Err(fault) if fault.kind == FaultKind::Server(codes::CANNOT_CONVERT_STRING) => return Ok(None),
+            sets => sets?,
+        };
+        let [processes, transactions, clock, heads @ ..] = sets.as_slice() else {
+            return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
+        };
+        let me = self.session.thread_id();
+        let fresh = transactions.iter().any(|row| number(row, 0) == Some(me) && number(row, 4) == Some(1));
+        if !fresh {
+            return Ok(None);
+        }
+        let mut seen = self.observation(DOING, clock, read_heads(heads, probes))?;
+        let skip = |thread: u64| thread == me || ours.contains(&thread);
+        processes.iter().for_each(|row| add_process(&mut seen, row, skip));
+        // A thread that holds a transaction and sleeps is the one that people must find.
+        let accounts: BTreeMap<u64, String> =
+            processes.iter().filter_map(|row| Some((number(row, 0)?, account(row)))).collect();
+        transactions.iter().for_each(|row| add_transaction(&mut seen, row, skip, &accounts));
+        Ok(Some(seen))
+    }
+
+    /// Looks at the clock and the highest ids alone: what is left without the PROCESS privilege.
+    pub async fn look_at_clock(&mut self, probes: &[&PlannedTable]) -> Result<Observation, Fault> {
+        const DOING: &str = "look at the source's clock";
+        let sets = read_sets(&mut self.session, DOING, &format!("{CLOCK};{}", heads_query(probes))).await?;
+        let [clock, heads @ ..] = sets.as_slice() else {
+            return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
+        };
+        self.observation(DOING, clock, read_heads(heads, probes))
+    }
+
+    /// Returns an observation of no threads.
+    fn observation(&self, doing: &str, clock: &[Row], heads: BTreeMap<TableName, u64>) -> Result<Observation, Fault> {
+        let now = clock.first().and_then(|row| time(row, 0));
+        Ok(Observation {
+            server: self.server.clone(),
+            now: now.ok_or_else(|| Fault::new(FaultKind::Unexpected, doing).on(Side::Source))?,
+            heads,
+            threads: BTreeMap::new(),
+            detached: BTreeMap::new(),
+            committing: BTreeSet::new(),
+        })
+    }
 }
 
-/// Looks at the clock and the highest ids alone: what is left without the PROCESS privilege.
-pub async fn observe_clock(session: &mut Session, probes: &[&PlannedTable]) -> Result<Option<Observation>, Fault> {
-    const DOING: &str = "look at the source's clock";
-    let sets = read_sets(session, DOING, &format!("{CLOCK};{}", heads_query(probes))).await?;
-    let [clock, heads @ ..] = sets.as_slice() else {
-        return Err(Fault::new(FaultKind::Unexpected, DOING).on(Side::Source));
-    };
-    let (identity, now) = read_clock(clock).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Source))?;
-    let server = format!("{identity}/{}", session.thread_id());
-    let heads = read_heads(heads, probes.len());
-    Ok(Some(Observation {
-        server,
-        now,
-        heads,
-        threads: BTreeMap::new(),
-        detached: BTreeMap::new(),
-        committing: BTreeSet::new(),
-    }))
-}
-
-/// The server and its clock.
-const CLOCK: &str = "SELECT COALESCE(@@global.server_id,0),NOW(6)";
+/// The server's clock.
+const CLOCK: &str = "SELECT NOW(6)";
 
 /// One query for each table, so that one that is locked away takes only those behind it along.
 fn heads_query(probes: &[&PlannedTable]) -> String {
@@ -165,15 +180,13 @@ async fn read_sets(session: &mut Session, doing: &str, query: &str) -> Result<Ve
     }
 }
 
-fn read_clock(rows: &[Row]) -> Option<(String, NaiveDateTime)> {
-    let row = rows.first()?;
-    Some((text(row, 0)?.to_owned(), time(row, 1)?))
-}
-
 /// Returns the highest id of each probed table: 0 for an empty one, nothing where it could not be read.
-fn read_heads(sets: &[Vec<Row>], probes: usize) -> Vec<Option<u64>> {
-    let head = |at: usize| sets.get(at)?.first().map(|row| number(row, 0).unwrap_or(0));
-    (0..probes).map(head).collect()
+fn read_heads(sets: &[Vec<Row>], probes: &[&PlannedTable]) -> BTreeMap<TableName, u64> {
+    let head = |(set, probe): (&Vec<Row>, &&PlannedTable)| {
+        let head = set.first().map(|row| number(row, 0).unwrap_or(0))?;
+        Some((probe.name().clone(), head))
+    };
+    sets.iter().zip(probes).filter_map(head).collect()
 }
 
 fn add_process(seen: &mut Observation, row: &Row, skip: impl Fn(u64) -> bool) {

@@ -22,6 +22,8 @@ pub enum Break {
     PreparedUnseen,
     /// That a transaction is being committed is not seen.
     CommittingUnseen,
+    /// Whoever takes a stored barrier up does not know who was noted.
+    HoldersForgotten,
     /// A cut that was read from resting marks is taken for proved by the look before it.
     LookAfterLeftOut,
     /// The cut shows what was there before the look.
@@ -50,7 +52,7 @@ pub enum Break {
 
 impl Break {
     /// All of them with their names.
-    pub const ALL: [(&'static str, Break); 19] = [
+    pub const ALL: [(&'static str, Break); 20] = [
         ("overlap", Break::Overlap),
         ("oldest-transaction", Break::OldestTransaction),
         ("stale-look", Break::StaleLook),
@@ -58,6 +60,7 @@ impl Break {
         ("statements-unseen", Break::StatementsUnseen),
         ("prepared-unseen", Break::PreparedUnseen),
         ("committing-unseen", Break::CommittingUnseen),
+        ("holders-forgotten", Break::HoldersForgotten),
         ("look-after-left-out", Break::LookAfterLeftOut),
         ("cut-before-look", Break::CutBeforeLook),
         ("view-per-table", Break::ViewPerTable),

@@ -7,6 +7,7 @@ use chrono::NaiveDateTime;
 use leeward_core::alteration::{Alteration, Statement};
 use leeward_core::brake::Acceptance;
 use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::fence::HeldBarrier;
 use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
@@ -18,8 +19,10 @@ use leeward_core::survey::{ObjectFacts, SchemaFacts, Survey};
 use leeward_core::table::Table;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{from_slice, to_vec};
+use serde_json::{Value, from_slice, from_value, to_value, to_vec};
 
+use crate::breakage::Break;
+use crate::coverage::Reached;
 use crate::handle::Handle;
 use crate::judge;
 use crate::source::SimSource;
@@ -80,6 +83,13 @@ fn stored<T: Serialize + DeserializeOwned>(record: &T) -> Result<T, Fault> {
     from_slice(&text).map_err(|_| Handle::unexpected("read a record"))
 }
 
+/// Returns a stored barrier without those who hold it.
+fn forgotten(barrier: &HeldBarrier) -> Result<HeldBarrier, Fault> {
+    let mut text = to_value(barrier).map_err(|_| Handle::unexpected("write a record"))?;
+    text["held_by"] = Value::Array(Vec::new());
+    from_value(text).map_err(|_| Handle::unexpected("read a record"))
+}
+
 #[async_trait]
 impl Control for SimControl {
     async fn migrate(&mut self) -> Result<(), Fault> {
@@ -130,7 +140,15 @@ impl Control for SimControl {
     async fn lane(&mut self, _lane: &str) -> Result<Option<LaneRecord>, Fault> {
         self.0.call("read the lane's record", Frailty::Connection).await?;
         let lane = self.0.world().target.lane.clone();
-        lane.as_ref().map(stored).transpose()
+        let mut lane = lane.as_ref().map(stored).transpose()?;
+        if let Some(barrier) = lane.as_mut().and_then(|lane| lane.barrier.as_mut()) {
+            let mut world = self.0.world();
+            world.reached(Reached::TakenUp);
+            if world.is_broken(Break::HoldersForgotten) {
+                *barrier = forgotten(barrier)?;
+            }
+        }
+        Ok(lane)
     }
 
     async fn tables(&mut self, _lane: &str) -> Result<Vec<TableRecord>, Fault> {

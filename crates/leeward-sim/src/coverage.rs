@@ -28,6 +28,7 @@ pub(crate) enum Reached {
     CountersLost,
     StaleLook,
     HeldMark,
+    TakenUp,
     RestedCut,
     ReadAgain,
     Crash,
@@ -46,7 +47,7 @@ pub(crate) enum Reached {
 }
 
 /// Everything, in the order of the enum, with the words for it.
-pub(crate) const REACHED: [(Reached, &str); 39] = [
+pub(crate) const REACHED: [(Reached, &str); 40] = [
     (Reached::Cycle, "cycles committed"),
     (Reached::LiveCycle, "cycles that left the lane live"),
     (Reached::BehindCycle, "cycles that left a table behind (batch full)"),
@@ -71,6 +72,7 @@ pub(crate) const REACHED: [(Reached, &str); 39] = [
     (Reached::CountersLost, "AUTO_INCREMENT counters lost"),
     (Reached::StaleLook, "looks that were not fresh"),
     (Reached::HeldMark, "cycles with a mark held by somebody"),
+    (Reached::TakenUp, "barriers taken up from what was stored"),
     (Reached::RestedCut, "cuts read from resting marks"),
     (Reached::ReadAgain, "cuts read again from the marks, because what they rested on had moved"),
     (Reached::Crash, "crashes of Leeward"),

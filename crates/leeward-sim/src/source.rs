@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::{Member, Observation, Statement, Thread};
-use leeward_core::name::Side;
+use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Cut, CutPart, CutRequest, Look, Source, TakePart};
 
@@ -47,7 +47,6 @@ pub(crate) struct Watch {
     handle: Handle,
     /// The server that it was made to.
     pub generation: u32,
-    thread: u32,
     /// What a look that is not proved fresh may show ([`Break::StaleLook`]).
     stale: Vec<TransactionLine>,
     /// The look before ([`Break::LookAfterLeftOut`]).
@@ -64,16 +63,16 @@ impl Watch {
         if self.handle.draw(1).one_in(2) { old } else { now }
     }
 
-    async fn heads(&self, probes: &[&PlannedTable]) -> Vec<Option<u64>> {
-        let mut heads = vec![None; probes.len()];
-        for (head, probe) in heads.iter_mut().zip(probes) {
+    async fn heads(&self, probes: &[&PlannedTable]) -> BTreeMap<TableName, u64> {
+        let mut heads = BTreeMap::new();
+        for probe in probes {
             if wait_for(&self.handle, probe).await.is_err() {
                 // The answer ends here; what came before stands.
                 break;
             }
             let world = self.handle.world();
             let rows = &world.database.tables[world.table(probe)].rows;
-            *head = Some(rows.last().map_or(0, |row| u64::from(row.id)));
+            heads.insert(probe.name().clone(), rows.last().map_or(0, |row| u64::from(row.id)));
         }
         heads
     }
@@ -114,12 +113,12 @@ impl Watch {
     fn seen(
         &self,
         now: Micros,
-        heads: Vec<Option<u64>>,
+        heads: BTreeMap<TableName, u64>,
         (processes, transactions): (Vec<ProcessLine>, Vec<TransactionLine>),
     ) -> Observation {
         let world = self.handle.world();
         let mut seen = Observation {
-            server: format!("{}/{}", world.server_id, self.thread),
+            server: format!("{}/{}", world.server_id, self.generation),
             now: row::time(now),
             heads,
             threads: BTreeMap::new(),
@@ -137,7 +136,7 @@ impl Watch {
 }
 
 fn describe(seen: &Observation) -> String {
-    let heads: Vec<_> = seen.heads.iter().map(|head| head.map_or("?".into(), |head| head.to_string())).collect();
+    let heads: Vec<_> = seen.heads.iter().map(|(of, head)| format!("{} {head}", of.table)).collect();
     let threads = seen.threads.iter().map(|(id, thread)| {
         let (runs, holds) = (thread.statement.is_some(), thread.transaction.map(|at| clock(row::micros(at))));
         format!(
@@ -153,7 +152,7 @@ fn describe(seen: &Observation) -> String {
         threads.join(", "),
         seen.detached.keys().collect::<Vec<_>>(),
         seen.committing,
-        heads.join(" ")
+        heads.join(", ")
     )
 }
 
@@ -167,12 +166,12 @@ pub(crate) struct SimSource {
 impl SimSource {
     /// Connects.
     pub(crate) fn connect(handle: Handle) -> SimSource {
-        let (generation, thread) = {
+        let generation = {
             let mut world = handle.world();
             world.threads += 1;
-            (world.generation, world.threads)
+            world.generation
         };
-        SimSource { watch: Watch { handle, generation, thread, stale: Vec::new(), before: None }, early: None }
+        SimSource { watch: Watch { handle, generation, stale: Vec::new(), before: None }, early: None }
     }
 }
 

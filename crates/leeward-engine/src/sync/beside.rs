@@ -13,8 +13,6 @@ use tracing::{info, warn};
 use super::Service;
 use crate::clock;
 use crate::errand::{Done, Errands, Filled};
-use crate::seed::noted_mark;
-use crate::soft;
 
 /// How long after new tables could not be filled the next try is made.
 const FILL_AGAIN_AFTER: Duration = Duration::from_secs(10);
@@ -57,7 +55,7 @@ impl<'a> Service<'a> {
         for done in done {
             let events = match done {
                 Done::Altered { table, ran, fault } => self.altered(&table, &ran, fault)?,
-                Done::Noted { tables, probes, seen } => self.noted(&tables, &probes, seen)?,
+                Done::Noted { tables, seen } => self.noted(&tables, seen)?,
                 Done::Filled { tables } => self.filled(tables)?,
             };
             self.look_soon();
@@ -79,12 +77,7 @@ impl<'a> Service<'a> {
 
     /// Stores from where the deltas of new tables go on. It is noted before their first read; what was under way then is
     /// waited for before they are compared.
-    fn noted(
-        &mut self,
-        tables: &[TableName],
-        probes: &[TableName],
-        seen: Result<Observation, Fault>,
-    ) -> Result<Vec<Event>, Fault> {
+    fn noted(&mut self, tables: &[TableName], seen: Result<Observation, Fault>) -> Result<Vec<Event>, Fault> {
         let seen = match seen {
             Ok(seen) => seen,
             Err(fault) => return self.not_filled(fault),
@@ -93,11 +86,7 @@ impl<'a> Service<'a> {
             if table.record.state != TableState::Planned {
                 continue;
             }
-            let head = probes.iter().position(|probe| probe == table.planned.name()).and_then(|at| seen.heads[at]);
-            table.record.mark = noted_mark(table, seen.now, head);
-            table.proved = table.record.mark;
-            table.record.soft_mark = soft::mark(table, seen.now);
-            table.record.noted_at = Some(seen.now);
+            table.note_mark(&seen);
             table.record.state = TableState::Seeding;
             table.saved = None;
         }
@@ -127,7 +116,6 @@ impl<'a> Service<'a> {
                     self.lane.plan.tables[at] = planned.clone();
                     self.lane.tables[at].record.state = TableState::Joining { from: JoinsFrom::Source };
                     self.lane.tables[at].saved = None;
-                    self.lane.probes_changed();
                     let text = format!("{name} has been copied and is compared");
                     events.push(Event { kind: "table_state".into(), table: Some(name), text });
                 }

@@ -290,6 +290,7 @@ pub(super) fn ready() -> ReadinessFacts {
             applied_at: Some(at(99)),
             clock_offset_ms: None,
             clock_floor: None,
+            barrier: None,
             holders: Vec::new(),
         })),
         tables: known(vec![record("lines"), record("orders")]),

@@ -32,6 +32,7 @@ fn lane(state: LaneState) -> LaneRecord {
         applied_at: ago(1_000),
         clock_offset_ms: Some(0),
         clock_floor: None,
+        barrier: None,
         holders: vec![],
     }
 }
