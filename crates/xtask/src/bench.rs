@@ -1,9 +1,10 @@
 //! `cargo x bench`: what Leeward costs, measured with the release build on private servers: medians
-//! of several runs, beside the tool that everybody has where there is one.
+//! of several runs, beside the tools that everybody has where there are some.
 //!
 //! It prints what it saw, and with `--write` puts the same lines into docs/benchmarks.md. It does not
 //! judge the machine: whoever publishes a figure sees to it that nothing else runs.
 
+mod bare;
 mod deletes;
 mod document;
 mod figures;
@@ -12,13 +13,15 @@ mod lag;
 mod machine;
 mod memory;
 mod meter;
-mod peak;
+mod peers;
+mod process;
 mod quiet;
 mod rig;
 mod scrub;
 mod seed;
 mod tables;
 mod verify;
+mod wan;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,10 +46,14 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "KIND")]
     kind: Option<Kind>,
 
-    /// Rows in each of the four tables of `seed` and `memory`, and in the one of `verify`, `deletes` and `scrub`; fewer
-    /// for a trial.
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
-    rows: u64,
+    /// Rows in each table of `seed` and `wan` (750000 unless given), in each of the four of `memory` and in the one of
+    /// `verify`, `deletes` and `scrub` (1000000 unless given); fewer for a trial.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    rows: Option<u64>,
+
+    /// Tables of `seed`, and the large ones of `wan`.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=64))]
+    tables: u64,
 
     /// Runs of each measurement; the median is reported.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
@@ -68,8 +75,10 @@ pub(crate) struct BenchArgs {
 /// Something to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Case {
-    /// The first copy, beside `mysqldump | mysql`.
+    /// The first copy, beside `mysqldump | mysql`, mydumper and the servers' bare limit.
     Seed,
+    /// The first copy, 70 ms away, of a few large tables and of many small ones.
+    Wan,
     /// A cycle with nothing to do, over 300 tables, 70 ms away.
     Quiet,
     /// From a commit on the source to the same on the target, 70 ms away.
@@ -87,12 +96,22 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    const ALL: [Case; 8] =
-        [Case::Seed, Case::Quiet, Case::Lag, Case::Memory, Case::Verify, Case::Deletes, Case::Scrub, Case::Held];
+    const ALL: [Case; 9] = [
+        Case::Seed,
+        Case::Wan,
+        Case::Quiet,
+        Case::Lag,
+        Case::Memory,
+        Case::Verify,
+        Case::Deletes,
+        Case::Scrub,
+        Case::Held,
+    ];
 
     fn slug(self) -> &'static str {
         match self {
             Case::Seed => "seed",
+            Case::Wan => "wan",
             Case::Quiet => "quiet",
             Case::Lag => "lag",
             Case::Memory => "memory",
@@ -101,6 +120,14 @@ impl Case {
             Case::Scrub => "scrub",
             Case::Held => "held",
         }
+    }
+}
+
+impl BenchArgs {
+    /// Returns the rows of a case's tables. Those of `seed` and `wan` are six million together in eight tables.
+    fn rows(&self, case: Case) -> u64 {
+        let usual = if matches!(case, Case::Seed | Case::Wan) { 750_000 } else { 1_000_000 };
+        self.rows.unwrap_or(usual)
     }
 }
 
@@ -151,17 +178,20 @@ async fn measure_all(args: &BenchArgs, path: &Path) -> Result<ExitCode> {
 }
 
 async fn measure(case: Case, kind: Kind, args: &BenchArgs, path: PathBuf, section: &mut Section) -> Result<()> {
+    let (rows, runs) = (args.rows(case), args.runs);
     match case {
-        Case::Seed => seed::measure(kind, (args.rows, args.runs), path, section).await,
-        Case::Quiet => quiet::measure(kind, args.runs, path, section).await,
-        Case::Lag => lag::measure(kind, args.runs, path, section).await,
-        Case::Memory => memory::measure(kind, (args.rows, args.runs), path, section).await,
-        Case::Verify => verify::measure(kind, (args.rows, args.runs), path, section).await,
-        Case::Deletes => deletes::measure(kind, (args.rows, args.runs, args.deletes), path, section).await,
-        Case::Scrub => scrub::measure(kind, (args.rows, args.runs), path, section).await,
-        Case::Held => held::measure(kind, (args.hold, args.runs), path, section).await,
+        Case::Seed => seed::measure(kind, (args.tables, rows, runs), path, section).await,
+        Case::Wan => wan::measure(kind, (args.tables, rows, runs), path, section).await,
+        Case::Quiet => quiet::measure(kind, runs, path, section).await,
+        Case::Lag => lag::measure(kind, runs, path, section).await,
+        Case::Memory => memory::measure(kind, (rows, runs), path, section).await,
+        Case::Verify => verify::measure(kind, (rows, runs), path, section).await,
+        Case::Deletes => deletes::measure(kind, (rows, runs, args.deletes), path, section).await,
+        Case::Scrub => scrub::measure(kind, (rows, runs), path, section).await,
+        Case::Held => held::measure(kind, (args.hold, runs), path, section).await,
     }
 }
+
 /// Returns the command that measures one case again.
 fn command_line(args: &BenchArgs, case: Case) -> String {
     let mut words = vec!["cargo x bench".to_owned(), case.slug().to_owned()];
@@ -169,9 +199,10 @@ fn command_line(args: &BenchArgs, case: Case) -> String {
         words.push(format!("--kind {}", kind.slug()));
     }
     if !matches!(case, Case::Quiet | Case::Lag | Case::Held) {
-        words.push(format!("--rows {}", args.rows));
+        words.push(format!("--rows {}", args.rows(case)));
     }
     match case {
+        Case::Seed | Case::Wan => words.push(format!("--tables {}", args.tables)),
         Case::Deletes => words.push(format!("--deletes {}", args.deletes)),
         Case::Held => words.push(format!("--hold {}", args.hold)),
         _ => {}

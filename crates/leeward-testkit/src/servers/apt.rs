@@ -1,4 +1,4 @@
-//! Gets server programs through the machine's own apt: MariaDB as an ordinary package, MySQL
+//! Gets programs through the machine's own apt: MariaDB and mydumper as ordinary packages, MySQL
 //! unpacked into a private root under the project's cache folder. It never adds a package source
 //! to the machine and names no host.
 
@@ -13,18 +13,18 @@ use super::{apt_source, lock};
 /// Longest time one apt command may take; the whole MySQL download is 60 MB.
 const APT_SECONDS_MAX: &str = "300";
 
-const MARIADB_PACKAGES: [&str; 2] = ["mariadb-server", "mariadb-client"];
+pub(super) const MARIADB_PACKAGES: [&str; 2] = ["mariadb-server", "mariadb-client"];
 const MYSQL_PACKAGES: [&str; 2] = ["mysql-server-core", "mysql-client-core"];
 
-/// Installs MariaDB's server and client packages on the machine, as root or through sudo.
-pub(super) fn install_mariadb() -> Result<()> {
-    eprintln!("leeward-testkit: installing packages {} with apt-get", MARIADB_PACKAGES.join(" and "));
+/// Installs packages of the machine's own distribution, as root or through sudo.
+pub(super) fn install(packages: &[&str]) -> Result<()> {
+    eprintln!("leeward-testkit: installing {} with apt-get", packages.join(" and "));
     // An image often comes with no package lists at all, or with lists that are out of date.
     run(as_root("apt-get").args(["update", "-qq"])).context("read the machine's package lists")?;
     run(as_root("apt-get")
         .args(["-o", "DPkg::Lock::Timeout=120", "install", "-y", "-qq", "--no-install-recommends"])
-        .args(MARIADB_PACKAGES))
-    .context("install MariaDB's packages")
+        .args(packages))
+    .with_context(|| format!("install {}", packages.join(" and ")))
 }
 
 /// Returns the private root that holds MySQL, downloading and unpacking it first where it is

@@ -117,7 +117,7 @@ fn prepare_mariadb() -> Result<Programs> {
     if let Some(programs) = find_mariadb()? {
         return Ok(programs);
     }
-    apt::install_mariadb()?;
+    apt::install(&apt::MARIADB_PACKAGES)?;
     find_mariadb()?.context("find mariadbd, mariadb-install-db, mariadb and mariadb-dump after their installation")
 }
 
@@ -199,7 +199,7 @@ fn find_system_mysql() -> Result<Option<Programs>> {
 
 /// Finds a program on the search path and in the folders for system programs, which the search
 /// path of an ordinary user lacks.
-fn find(program: &str) -> Option<PathBuf> {
+pub(super) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))

@@ -23,7 +23,7 @@ pub(super) struct Figure {
     server: String,
     what: String,
     unit: &'static str,
-    /// One value a run.
+    /// One value a run; none when it could not be measured, which is shown as such.
     values: Vec<f64>,
     /// What is good enough.
     target: Option<Target>,
@@ -100,6 +100,9 @@ impl Figure {
     fn cells(&self) -> [String; COLUMNS] {
         let (target, kept) = match self.target {
             None => ("-".to_owned(), "-"),
+            Some(Target::Median(most) | Target::EveryRun(most)) if self.values.is_empty() => {
+                (format!("≤ {}", short(most)), "not measured")
+            }
             Some(Target::Median(most)) => (format!("≤ {}", short(most)), kept(median(&self.values) <= most)),
             Some(Target::EveryRun(most)) => {
                 (format!("≤ {} in every run", short(most)), kept(self.values.iter().all(|&value| value <= most)))
@@ -117,6 +120,9 @@ impl Figure {
     }
 
     fn spread(&self) -> String {
+        if self.values.is_empty() {
+            return "not measured".to_owned();
+        }
         let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         format!("{} ({} to {})", short(median(&self.values)), short(least), short(most))
@@ -161,6 +167,14 @@ mod tests {
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_eq!(percentile(&[0.0, 10.0], 0.95), 9.5);
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn what_was_not_measured_is_neither_kept_nor_missed() {
+        for target in [Target::Median(1.0), Target::EveryRun(1.0)] {
+            let cells = Figure::new("MariaDB 1", "lag", "s", Vec::new()).within(target).cells();
+            assert_eq!((cells[2].as_str(), cells[6].as_str()), ("not measured", "not measured"));
+        }
     }
 
     #[test]

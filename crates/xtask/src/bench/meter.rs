@@ -48,7 +48,7 @@ impl Meter {
 }
 
 /// Returns user and system time of a line of /proc/PID/stat, whose second field may hold blanks and brackets.
-fn cpu_s(stat: &str) -> Option<f64> {
+pub(super) fn cpu_s(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
     let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;

@@ -15,8 +15,8 @@ use crate::binary::Leeward;
 /// Round-trip time between two coasts of North America.
 pub(super) const ROUND_TRIP: Duration = Duration::from_millis(70);
 
-/// Holds the 4,000,000 rows of `seed`, so that no run is slower for a cold cache.
-const BUFFER_POOL_MIB: u32 = 1536;
+/// Holds the 6,000,000 rows of `seed`, so that no run is slower for a cold cache.
+const BUFFER_POOL_MIB: u32 = 2048;
 
 /// The account on both sides; it protects nothing but loopback.
 const ACCOUNT: &str = "leeward";
@@ -36,8 +36,10 @@ pub(super) struct Rig {
 impl Rig {
     /// Starts both servers; the binary reaches the source without a detour.
     pub(super) async fn start(kind: Kind, path: PathBuf, database: &str) -> Result<Rig> {
-        // The redo logs are made for loads of a gigabyte; either family knows one of the two names.
-        let extra_args = ["--loose-innodb-log-file-size=1G", "--loose-innodb-redo-log-capacity=1G"];
+        // The redo logs are made for loads of a gigabyte; either family knows one of the two names. Rows may be written
+        // into files anywhere.
+        let extra_args =
+            ["--loose-innodb-log-file-size=1G", "--loose-innodb-redo-log-capacity=1G", "--secure-file-priv="];
         let options = ServerOptions {
             buffer_pool_mib: BUFFER_POOL_MIB,
             extra_args: extra_args.map(str::to_owned).to_vec(),
@@ -86,6 +88,11 @@ impl Rig {
             conn.query_drop("RESET MASTER").await.context("clear the target's binary logs")?;
         }
         conn.disconnect().await.context("close a connection")
+    }
+
+    /// Makes a folder for what is on its way from one server to the other; it goes when it is dropped.
+    pub(super) fn scratch(&self) -> Result<TempDir> {
+        tempfile::tempdir_in(self.folder.path()).context("make a folder")
     }
 
     /// Connects to the source for filling it, without a binary log.

@@ -56,16 +56,25 @@ async fn fill_some(rig: &Rig, numbers: impl Iterator<Item = u64>, rows: u64) -> 
     conn.disconnect().await.context("close a connection")
 }
 
-/// The table of sysbench: id, k, c CHAR(120), pad CHAR(60), an index on k.
+/// Returns the statement that creates a table of sysbench: id, k, c CHAR(120), pad CHAR(60). What stands in `keys` follows
+/// its primary key.
+pub(super) fn sbtest(number: u64, keys: &str) -> String {
+    format!(
+        "CREATE TABLE {DATABASE}.sbtest{number} (id INT NOT NULL AUTO_INCREMENT, k INT NOT NULL DEFAULT 0, \
+         c CHAR(120) CHARACTER SET latin1 NOT NULL DEFAULT '', pad CHAR(60) CHARACTER SET latin1 NOT NULL DEFAULT '', \
+         PRIMARY KEY (id){keys}) ENGINE=InnoDB"
+    )
+}
+
+/// Returns the definition of its index.
+pub(super) fn sbtest_key(number: u64) -> String {
+    format!("KEY k_{number} (k)")
+}
+
 async fn fill_one(conn: &mut Conn, number: u64, rows: u64) -> Result<()> {
     let table = format!("{DATABASE}.sbtest{number}");
-    conn.query_drop(format!(
-        "CREATE TABLE {table} (id INT NOT NULL AUTO_INCREMENT, k INT NOT NULL DEFAULT 0, \
-         c CHAR(120) CHARACTER SET latin1 NOT NULL DEFAULT '', pad CHAR(60) CHARACTER SET latin1 NOT NULL DEFAULT '', \
-         PRIMARY KEY (id), KEY k_{number} (k)) ENGINE=InnoDB"
-    ))
-    .await
-    .context("create a table")?;
+    let keys = format!(", {}", sbtest_key(number));
+    conn.query_drop(sbtest(number, &keys)).await.context("create a table")?;
     let mut done = 0;
     while done < rows {
         let take = ROWS_PER_STATEMENT.min(rows - done);

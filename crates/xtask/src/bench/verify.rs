@@ -10,7 +10,7 @@ use mysql_async::Row;
 use mysql_async::prelude::Queryable;
 
 use super::figures::{Figure, Section, Target};
-use super::peak;
+use super::process;
 use super::rig::{ROUND_TRIP, Rig};
 use super::tables::{DATABASE, fill_sbtest};
 
@@ -68,13 +68,13 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
                 Way::Bare => taken.bare.push(digest_both(&rig, &bare, rows).await?),
                 Way::Ranged => taken.ranged.push(digest_both(&rig, &ranged, rows).await?),
                 Way::Near => {
-                    let verify = peak::run(near.command(&["verify"])).await?;
+                    let verify = process::run(near.command(&["verify"])).await?;
                     taken.near.push(verify.wall_s);
                     taken.peaks.push(verify.peak_mib);
                 }
                 Way::Far => {
                     let before = link.counters().round_trips;
-                    taken.far.push(peak::run(rig.leeward.command(&["verify"])).await?.wall_s);
+                    taken.far.push(process::run(rig.leeward.command(&["verify"])).await?.wall_s);
                     taken.round_trips.push((link.counters().round_trips - before) as f64);
                 }
             }
