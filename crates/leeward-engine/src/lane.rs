@@ -18,8 +18,9 @@ use leeward_core::table::Table;
 use crate::delta::{AppliedRows, RESTING_PAYS_ROWS};
 use crate::soft;
 
-/// Settled clocks remembered while the fence is not proved; one a cycle for ten minutes at the default interval.
-const UNPROVED_MAX: usize = 1_200;
+/// Looks remembered while the fence is not proved: so many to an overlap, by which marks then move. Each holds the highest id
+/// of every append table.
+const UNPROVED_MAX: i32 = 60;
 
 /// One lane.
 pub struct Lane {
@@ -126,7 +127,9 @@ impl Lane {
         let tables: Vec<TableWork> =
             plan.tables.iter().map(|planned| TableWork::new(planned.clone(), stored(planned))).collect();
         let mut fence = Fence::with_floor(record.clock_floor);
-        record.barrier.iter().for_each(|held| fence.take_up(held.clone()));
+        if let (Some(held), FenceMode::Proved) = (&record.barrier, &plan.fence) {
+            fence.take_up(held.clone());
+        }
         for table in &tables {
             if let Mark::Clock { settled } = table.record.mark {
                 fence.remember_clock(settled);
@@ -190,9 +193,8 @@ impl Lane {
 
     /// Without a proof, what was seen an overlap ago counts as settled.
     fn settle_by_window(&mut self, seen: &Observation, overlap: TimeDelta) -> Option<Settled> {
-        self.unproved.push_back(Settled { before: seen.now, heads: seen.heads.clone() });
-        if self.unproved.len() > UNPROVED_MAX {
-            self.unproved.remove(1);
+        if self.unproved.back().is_none_or(|last| last.before + overlap / UNPROVED_MAX <= seen.now) {
+            self.unproved.push_back(Settled { before: seen.now, heads: seen.heads.clone() });
         }
         let mut settled = None;
         while self.unproved.front().is_some_and(|one| one.before + overlap <= seen.now) {
@@ -204,6 +206,7 @@ impl Lane {
     /// Forgets what was seen of a table's ids, because it may be another table by now.
     fn forget_ids(&mut self, name: &TableName) {
         self.fence.forget_ids(name);
+        self.record.barrier = self.fence.held();
         self.unproved.iter_mut().for_each(|one| one.heads.retain(|of, _| of != name));
         self.rest = Rest::default();
     }
