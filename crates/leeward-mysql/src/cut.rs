@@ -4,26 +4,29 @@
 //! multi-statement query. When one statement fails, the server drops the rest, so the rest is asked for again inside
 //! the same read view: a broken table costs one round trip and never another table's rows (T7).
 
+mod answer;
+mod question;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use leeward_core::digest::{Digest, KeyDigest, RowHash};
-use leeward_core::fault::{Decision, Fault, FaultKind};
+use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, Source, TakePart};
+use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Look, Range, Source, TakePart};
 use leeward_core::row::{KeyCells, RowBatch};
-use leeward_core::server::Flavor;
 use leeward_core::table::Table;
 use mysql_async::Row;
 
+use self::answer::{Answer, of_table_alone};
+use self::question::{Asked, OPENING, What, border_query, by_schema, read_shapes, shape_queries, statements};
 use crate::digest::{self, bytes};
 use crate::endpoint::Endpoint;
-use crate::fence::{self, Watch};
+use crate::fence::Watch;
 use crate::session::{RowEvent, Rows, Session};
 use crate::sql;
-use crate::survey::{self, Catalog, SHAPE_SETS};
 
 /// Bytes of rows handed on at once. Small enough that a dozen in flight stay below a few MiB, large enough that the
 /// target gets statements worth its parse.
@@ -111,20 +114,6 @@ pub struct MySqlCut<'s> {
     shape_sets: Vec<Vec<Row>>,
 }
 
-/// One statement of a cut's query and what its answer is for.
-struct Asked<'a> {
-    sql: Vec<u8>,
-    what: What<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum What<'a> {
-    Clock,
-    Delta(usize, &'a PlannedTable),
-    Border(usize, &'a PlannedTable),
-    Shape,
-}
-
 impl MySqlCut<'_> {
     /// Opens the read view and hands the request's answer to `take`.
     async fn open(&mut self, request: &CutRequest<'_>, take: &mut dyn TakePart) -> Result<(), Fault> {
@@ -187,195 +176,10 @@ impl MySqlCut<'_> {
     }
 }
 
-/// Opens the read view. The clock is read before it and asked for after it: a time read after it could be later than a
-/// commit that the view does not show, and the cut would claim that commit.
-const OPENING: &[u8] =
-    b"SET @leeward_at = NOW(6);START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;SELECT @leeward_at";
-
-fn statements<'a>(request: &CutRequest<'a>) -> impl Iterator<Item = Asked<'a>> {
-    let deltas = request.deltas.iter().enumerate();
-    let deltas = deltas.map(|(at, delta)| Asked { sql: delta_query(delta), what: What::Delta(at, delta.table) });
-    let borders = request.borders.iter().enumerate();
-    let borders = borders.map(|(at, ask)| Asked { sql: border_query(ask), what: What::Border(at, ask.table) });
-    deltas.chain(borders)
-}
-
-/// Tables, by their database.
-type BySchema<'a> = BTreeMap<&'a str, Vec<&'a str>>;
-
-fn by_schema<'a>(tables: &[&'a TableName]) -> BySchema<'a> {
-    let mut schemas = BySchema::new();
-    tables.iter().for_each(|name| schemas.entry(&name.schema).or_default().push(&name.table));
-    schemas
-}
-
-fn shape_queries(schemas: &BySchema<'_>, flavor: Flavor) -> Vec<String> {
-    schemas.iter().flat_map(|(schema, tables)| survey::shapes_of(schema, tables, flavor)).collect()
-}
-
-/// Reads what the server answered to [`shape_queries`].
-fn read_shapes(schemas: &BySchema<'_>, sets: &[Vec<Row>]) -> Result<Vec<Table>, Fault> {
-    if sets.len() != schemas.len() * SHAPE_SETS {
-        return Err(Fault::new(FaultKind::Unexpected, "describe tables in a cut").on(Side::Source));
-    }
-    let mut catalog = Catalog::default();
-    for (schema, sets) in schemas.keys().zip(sets.chunks(SHAPE_SETS)) {
-        catalog.add_shapes(schema, sets);
-    }
-    Ok(catalog.tables.into_values().map(|(table, _)| table).collect())
-}
-
-/// Returns the query for the rows of a delta in mark order.
-fn delta_query(delta: &Delta<'_>) -> Vec<u8> {
-    let table = &delta.table.table;
-    let mark = delta.column;
-    let mut query = format!("SELECT {} FROM {}", sql::wire_list(table), sql::table(&table.name)).into_bytes();
-    let column = sql::ident(mark);
-    match &delta.from {
-        DeltaStart::Beginning => {}
-        DeltaStart::Clock(at) => {
-            query.extend_from_slice(format!(" WHERE {column}>='{}'", fence::print_time(*at)).as_bytes());
-        }
-        DeltaStart::AfterId(id) => query.extend_from_slice(format!(" WHERE {column}>{id}").as_bytes()),
-        DeltaStart::AfterRow { clock, key } => push_after_row(&mut query, table, &column, (clock, key)),
-    }
-    let key = table.row_key().unwrap_or_default();
-    let mut order = vec![column];
-    order.extend(key.iter().filter(|part| part.name != mark).map(|part| sql::wire_order(part)));
-    query.extend_from_slice(format!(" ORDER BY {} LIMIT {}", order.join(","), delta.rows_max).as_bytes());
-    query
-}
-
-/// `clock >= t AND (clock > t OR key > k)`: the tie goes on at the next key (T3).
-fn push_after_row(
-    query: &mut Vec<u8>,
-    table: &leeward_core::table::Table,
-    column: &str,
-    (clock, key): (&[u8], &KeyCells),
-) {
-    let compare = |query: &mut Vec<u8>, operator: &str| {
-        query.extend_from_slice(format!("{column}{operator}").as_bytes());
-        sql::push_quoted(query, clock);
-    };
-    query.extend_from_slice(b" WHERE ");
-    compare(query, ">=");
-    query.extend_from_slice(b" AND (");
-    compare(query, ">");
-    query.extend_from_slice(b" OR ");
-    sql::push_after_wire(query, &table.row_key().unwrap_or_default(), key);
-    query.push(b')');
-}
-
-/// Returns the query for the key `rows` rows after a border, read from the key's index alone.
-fn border_query(ask: &Border<'_>) -> Vec<u8> {
-    let table = &ask.table.table;
-    let key = table.row_key().unwrap_or_default();
-    let index = sql::ident(table.row_key_name().unwrap_or("PRIMARY"));
-    let order = sql::border_list(&key);
-    let mut query = format!("SELECT {order} FROM {} FORCE INDEX ({index})", sql::table(&table.name)).into_bytes();
-    if ask.after.is_some() {
-        query.extend_from_slice(b" WHERE ");
-        let range = leeward_core::row::KeyRange { after: ask.after.clone(), upto: None };
-        sql::push_range(&mut query, &key, &range);
-    }
-    query.extend_from_slice(format!(" ORDER BY {order} LIMIT 1 OFFSET {}", ask.rows.max(1) - 1).as_bytes());
-    query
-}
-
 /// Finds a border on a connection, in its present transaction.
 pub async fn find_border(session: &mut Session, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
     let row = session.row("find a range's border", &border_query(border)).await;
     Ok(row.map_err(|fault| fault.of(border.table.name()))?.map(|row| cells(&row)))
-}
-
-/// What has arrived for one statement.
-struct Answer<'a> {
-    what: What<'a>,
-    rows: u64,
-    batch: RowBatch,
-    border: Option<KeyCells>,
-    /// Rows that are read when all are there.
-    kept: Vec<Row>,
-}
-
-impl<'a> Answer<'a> {
-    fn new(what: What<'a>) -> Self {
-        let width = match what {
-            What::Delta(_, table) => table.table.wire_columns().len(),
-            _ => 0,
-        };
-        Answer { what, rows: 0, batch: RowBatch::new(width), border: None, kept: Vec::new() }
-    }
-
-    async fn add(&mut self, row: &Row, take: &mut dyn TakePart) -> Result<(), Fault> {
-        match self.what {
-            What::Clock => {
-                let at = fence::time(row, 0)
-                    .ok_or_else(|| Fault::new(FaultKind::Unexpected, "read the source's clock").on(Side::Source))?;
-                take.take(CutPart::Opened { at }).await
-            }
-            What::Border(..) => {
-                self.border = Some(cells(row));
-                Ok(())
-            }
-            What::Shape => {
-                self.kept.push(row.clone());
-                Ok(())
-            }
-            What::Delta(delta, _) => {
-                self.rows += 1;
-                push_row(&mut self.batch, row);
-                if self.batch.bytes() < BATCH_BYTES {
-                    return Ok(());
-                }
-                let empty = RowBatch::new(self.batch.width());
-                let full = std::mem::replace(&mut self.batch, empty);
-                take.take(CutPart::Rows { delta, rows: full }).await
-            }
-        }
-    }
-
-    /// Hands on what is left, and returns the rows that are to be kept.
-    async fn end(self, take: &mut dyn TakePart) -> Result<Option<Vec<Row>>, Fault> {
-        match self.what {
-            What::Clock => {}
-            What::Shape => return Ok(Some(self.kept)),
-            What::Border(border, _) => take.take(CutPart::BorderAt { border, upto: self.border }).await?,
-            What::Delta(delta, _) => {
-                if !self.batch.is_empty() {
-                    take.take(CutPart::Rows { delta, rows: self.batch }).await?;
-                }
-                take.take(CutPart::Complete { delta, rows: self.rows }).await?;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Hands on a fault that concerns this table alone, and gives back one that concerns the whole cut.
-    async fn failed(self, fault: Fault, take: &mut dyn TakePart) -> Result<(), Fault> {
-        match self.what {
-            What::Clock | What::Shape => Err(fault),
-            What::Delta(delta, table) => {
-                let fault = of_table_alone(fault, table.name())?;
-                take.take(CutPart::Failed { delta, fault }).await
-            }
-            What::Border(border, table) => {
-                let fault = of_table_alone(fault, table.name())?;
-                take.take(CutPart::BorderFailed { border, fault }).await
-            }
-        }
-    }
-}
-
-/// Returns the fault with its table if it concerns the table alone (it is to be quarantined, or is locked away just now),
-/// else gives it back as an error.
-fn of_table_alone(fault: Fault, table: &TableName) -> Result<Fault, Fault> {
-    let fault = fault.of(table);
-    match fault.decision() {
-        Decision::Quarantine { .. } => Ok(fault),
-        _ if fault.kind == FaultKind::Conflict => Ok(fault),
-        _ => Err(fault),
-    }
 }
 
 /// Appends a text-protocol row to a batch.
