@@ -157,6 +157,27 @@ each_kind! {
         first.kill().await?;
         stage.assert_equal().await
     }
+
+    /// The same in the middle of renewing the lease: no cycle is under way, and what stays locked is the lease itself.
+    async fn the_locks_of_a_process_that_vanished_with_the_lease_do_not_outlast_it_for_long(kind: Kind) -> Result<()> {
+        let mut stage = prepared(kind, "renewing").await?;
+        stage.target_url.push_str("?read_timeout=5s");
+        let first = stage.leeward(&["sync", "--cycle-interval", "10m", "--lease-ttl", "6s"]).start()?;
+        stage.caught_up().await?;
+        let mut other = stage.target().connect().await?;
+        other.query_drop("START TRANSACTION").await?;
+        other.query_drop("SELECT * FROM leeward.lease WHERE lane = 'renewing' FOR UPDATE").await?;
+        waits_for_a_lock(&stage, "leeward.lease").await?;
+        first.signal(Signal::STOP)?;
+        other.query_drop("COMMIT").await?;
+        other.disconnect().await?;
+        let mut second = stage.start_sync()?;
+        second.says("lease taken").await?;
+        stage.caught_up().await?;
+        second.stop().await?.exits(0);
+        first.kill().await?;
+        stage.assert_equal().await
+    }
 }
 
 /// Waits until a statement on a table of the database waits for a row's lock on the target.

@@ -65,6 +65,8 @@ pub struct CycleReport {
     pub repairs: Vec<(TableName, u64)>,
     /// What happened, as stored.
     pub events: Vec<Event>,
+    /// From its look at the source's threads to its commit.
+    pub took: Duration,
 }
 
 /// What will be true of a table once the cycle has been committed.
@@ -152,6 +154,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         rows_compared,
         repairs,
         events,
+        took: clock::since(asked),
     })
 }
 

@@ -30,16 +30,19 @@ pub async fn acquire(
 ) -> Result<Lease, Fault> {
     let mut told = String::new();
     loop {
-        match control.acquire(lane, &claim.holder, claim.ttl_s).await? {
-            LeaseAnswer::Granted(lease) => {
+        match control.acquire(lane, &claim.holder, claim.ttl_s).await {
+            // Whoever proves the lease just now holds its row, or has vanished with it until the server notices.
+            Err(fault) if fault.kind == FaultKind::Conflict => info!(lane, "the lease is locked; asking again"),
+            Err(fault) => return Err(fault),
+            Ok(LeaseAnswer::Granted(lease)) => {
                 info!(lane, epoch = lease.epoch, "lease taken");
                 return Ok(lease);
             }
-            LeaseAnswer::Promoted => {
+            Ok(LeaseAnswer::Promoted) => {
                 let why = "the target has been promoted: it serves the application, and no Leeward may write it";
                 return Err(Fault::new(FaultKind::Refused(why.into()), "ask for the lease").on(Side::Target));
             }
-            LeaseAnswer::HeldBy { holder, lapses_in_s } => {
+            Ok(LeaseAnswer::HeldBy { holder, lapses_in_s }) => {
                 if told != holder {
                     info!(lane, holder, lapses_in_s, "another Leeward holds the lease; waiting for it");
                     told = holder;
@@ -100,17 +103,21 @@ async fn keep(
                 return;
             }
             // The target is away; when it is back the next beat tells whose the lease is.
-            Err(_) => control = None,
+            Err(_) => {}
         }
     }
 }
 
-async fn renew(servers: &dyn Servers, control: &mut Option<Box<dyn Control>>, lease: &Lease) -> Result<(), Fault> {
-    if control.is_none() {
-        *control = Some(servers.control().await?);
+/// Renews over the connection of the last beat, or over a new one: the server may have ended the old one for its silence.
+async fn renew(servers: &dyn Servers, kept: &mut Option<Box<dyn Control>>, lease: &Lease) -> Result<(), Fault> {
+    if let Some(mut control) = kept.take() {
+        match control.renew(lease).await {
+            Err(fault) if fault.kind != FaultKind::LeaseLost => {}
+            renewed => {
+                *kept = Some(control);
+                return renewed;
+            }
+        }
     }
-    match control {
-        Some(control) => control.renew(lease).await,
-        None => Ok(()),
-    }
+    kept.insert(servers.control().await?).renew(lease).await
 }

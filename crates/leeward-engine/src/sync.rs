@@ -481,6 +481,7 @@ fn log(report: &CycleReport) {
         rows_applied = report.rows_applied,
         rows_compared = report.rows_compared,
         rows_repaired = report.rows_repaired(),
+        took_ms = report.took.as_millis() as u64,
         "cycle committed"
     );
 }

@@ -29,7 +29,8 @@ const EVENTS_KEPT: u32 = 100_000;
 /// Records written by one statement.
 const RECORDS_PER_STATEMENT: usize = 200;
 
-/// A connection to the target that reads and writes the control schema between apply transactions.
+/// A connection to the target that reads and writes the control schema between apply transactions. The server ends it when
+/// it has been silent for long: whoever vanishes in the middle of a transaction holds the records that the next one needs.
 pub struct MySqlControl {
     session: Session,
 }
@@ -37,7 +38,9 @@ pub struct MySqlControl {
 impl MySqlControl {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlControl, Fault> {
-        Ok(MySqlControl { session: Session::open(endpoint, "control").await? })
+        let mut session = Session::open(endpoint, "control").await?;
+        session.bound_silence().await?;
+        Ok(MySqlControl { session })
     }
 
     /// Runs `work` as one transaction under the lease.

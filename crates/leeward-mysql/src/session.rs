@@ -182,13 +182,16 @@ impl Session {
 
     /// Lets the server end this session, and roll back its transaction, when it has heard nothing for two read time-outs:
     /// longer than the other side is waited for. A process that vanished in the middle of a transaction would otherwise
-    /// keep its row locks for `wait_timeout` (8 h by default), and nobody could take its lane over.
+    /// keep its row locks for `wait_timeout` (8 h by default), and nobody could take its lane over. The same holds for one
+    /// that vanished in the middle of a statement or of an answer.
     ///
     /// # Errors
     /// Those of [`Session::run`].
     pub async fn bound_silence(&mut self) -> Result<(), Fault> {
         let silence_s = (self.timeouts.read.as_secs() * 2).max(2);
-        self.run("bound the session's silence", format!("SET SESSION wait_timeout={silence_s}")).await.map(|_| ())
+        let bounds =
+            ["wait_timeout", "net_read_timeout", "net_write_timeout"].map(|name| format!("{name}={silence_s}"));
+        self.run("bound the session's silence", format!("SET SESSION {}", bounds.join(","))).await.map(|_| ())
     }
 
     /// Executes one or more statements and drops what they return. The outcome is the last one's.

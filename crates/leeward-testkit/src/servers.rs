@@ -18,6 +18,7 @@ mod options;
 mod pair;
 mod ports;
 mod programs;
+mod table_sync;
 mod template;
 mod watchdog;
 
@@ -29,6 +30,7 @@ pub use options::{DataDir, EventScheduler, ServerOptions, Tls};
 pub use pair::{Pair, SOURCE_URL_VARIABLE, TARGET_URL_VARIABLE, pair};
 pub(crate) use ports::free_port;
 pub use programs::{ClientProgram, Programs};
+pub use table_sync::TableSync;
 
 /// Returns the root folder of the project.
 pub fn workspace_root() -> std::path::PathBuf {

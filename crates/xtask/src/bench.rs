@@ -12,10 +12,12 @@ mod held;
 mod lag;
 mod machine;
 mod memory;
+mod merge;
 mod meter;
 mod peers;
 mod process;
 mod quiet;
+mod repair;
 mod rig;
 mod scrub;
 mod seed;
@@ -47,7 +49,7 @@ pub(crate) struct BenchArgs {
     kind: Option<Kind>,
 
     /// Rows in each table of `seed` and `wan` (750000 unless given), in each of the four of `memory` and in the one of
-    /// `verify`, `deletes` and `scrub` (1000000 unless given); fewer for a trial.
+    /// `verify`, `repair`, `merge`, `deletes` and `scrub` (1000000 unless given); fewer for a trial.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
     rows: Option<u64>,
 
@@ -87,6 +89,10 @@ pub(crate) enum Case {
     Memory,
     /// The full comparison, beside the bare digest query, and 70 ms away.
     Verify,
+    /// Differences scattered over a table, beside pt-table-sync, and 70 ms away.
+    Repair,
+    /// Changed rows of a table with a clock in one cycle, beside the bare statements.
+    Merge,
     /// From a delete on the source to the row's end on the target, without anything that tells of deletes.
     Deletes,
     /// What comparing costs the source.
@@ -96,13 +102,15 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    const ALL: [Case; 9] = [
+    const ALL: [Case; 11] = [
         Case::Seed,
         Case::Wan,
         Case::Quiet,
         Case::Lag,
         Case::Memory,
         Case::Verify,
+        Case::Repair,
+        Case::Merge,
         Case::Deletes,
         Case::Scrub,
         Case::Held,
@@ -116,6 +124,8 @@ impl Case {
             Case::Lag => "lag",
             Case::Memory => "memory",
             Case::Verify => "verify",
+            Case::Repair => "repair",
+            Case::Merge => "merge",
             Case::Deletes => "deletes",
             Case::Scrub => "scrub",
             Case::Held => "held",
@@ -186,6 +196,8 @@ async fn measure(case: Case, kind: Kind, args: &BenchArgs, path: PathBuf, sectio
         Case::Lag => lag::measure(kind, runs, path, section).await,
         Case::Memory => memory::measure(kind, (rows, runs), path, section).await,
         Case::Verify => verify::measure(kind, (rows, runs), path, section).await,
+        Case::Repair => repair::measure(kind, (rows, runs), path, section).await,
+        Case::Merge => merge::measure(kind, (rows, runs), path, section).await,
         Case::Deletes => deletes::measure(kind, (rows, runs, args.deletes), path, section).await,
         Case::Scrub => scrub::measure(kind, (rows, runs), path, section).await,
         Case::Held => held::measure(kind, (args.hold, runs), path, section).await,

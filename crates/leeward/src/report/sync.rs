@@ -95,6 +95,7 @@ mod tests {
                 rows_compared: 10,
                 repairs: vec![],
                 events: vec![],
+                took: std::time::Duration::ZERO,
             });
         }
         let text = "lane main is live, in step with the source as of 1970-01-01 00:00:00.000 UTC\n\

@@ -1,0 +1,57 @@
+//! pt-table-sync of the Percona Toolkit, what most people repair copies with: found on this machine or installed from its
+//! distribution's packages, so that it can be measured beside Leeward.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::programs::find;
+use super::{Server, apt, lock};
+
+/// The installed pt-table-sync.
+#[derive(Clone, Debug)]
+pub struct TableSync {
+    version: String,
+    program: PathBuf,
+}
+
+impl TableSync {
+    /// Returns the program, installing it where it is missing and saying so on stderr.
+    ///
+    /// # Errors
+    /// Where this machine has none and its packages carry none.
+    pub fn prepare() -> Result<TableSync> {
+        if let Some(found) = TableSync::find()? {
+            return Ok(found);
+        }
+        let _lock = lock::exclusive("table-sync")?;
+        if let Some(found) = TableSync::find()? {
+            return Ok(found);
+        }
+        apt::install(&["percona-toolkit"])?;
+        TableSync::find()?.context("find pt-table-sync after its installation")
+    }
+
+    fn find() -> Result<Option<TableSync>> {
+        let Some(program) = find("pt-table-sync") else { return Ok(None) };
+        let output = Command::new(&program).arg("--version").output().context("ask pt-table-sync for its version")?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        // `pt-table-sync 3.2.1`
+        let version = said.split_whitespace().last().context("read pt-table-sync's version")?.to_owned();
+        Ok(Some(TableSync { version, program }))
+    }
+
+    /// Returns the exact version, as it reports it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Returns a command that makes one table of the target equal to the source's, as the administrator of both.
+    pub fn execute(&self, (source, target): (&Server, &Server), (database, table): (&str, &str)) -> Command {
+        let place = |server: &Server| format!("h={},P={},u=root,D={database},t={table}", server.host(), server.port());
+        let mut command = Command::new(&self.program);
+        command.args(["--execute", &place(source), &place(target)]);
+        command
+    }
+}
