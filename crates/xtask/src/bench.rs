@@ -15,6 +15,7 @@ mod memory;
 mod merge;
 mod meter;
 mod peers;
+mod phases;
 mod process;
 mod quiet;
 mod repair;

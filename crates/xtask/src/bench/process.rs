@@ -5,7 +5,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
 
 use super::meter::cpu_s;
 
@@ -21,6 +22,14 @@ pub(super) struct Taken {
     pub(super) peak_mib: f64,
     /// Processor time, of the user and of the system.
     pub(super) cpu_s: f64,
+}
+
+/// A line that a command said on stderr.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// When, since the command began.
+    pub(super) at_s: f64,
+    pub(super) text: String,
 }
 
 impl Taken {
@@ -40,10 +49,19 @@ pub(super) async fn run(command: Command) -> Result<Taken> {
 }
 
 /// Runs a command that must end with one of these exit codes.
-pub(super) async fn run_ending(mut command: Command, codes: &[i32]) -> Result<Taken> {
+pub(super) async fn run_ending(command: Command, codes: &[i32]) -> Result<Taken> {
+    Ok(hear_ending(command, codes).await?.0)
+}
+
+/// Runs a command that must succeed, and returns what it said as well.
+pub(super) async fn hear(command: Command) -> Result<(Taken, Vec<Line>)> {
+    hear_ending(command, &[0]).await
+}
+
+async fn hear_ending(mut command: Command, codes: &[i32]) -> Result<(Taken, Vec<Line>)> {
     let began = Instant::now();
-    let taken = to_end(spawn(&mut command)?, began, codes).await;
-    taken.with_context(|| format!("run {}", name(&command)))
+    let heard = to_end(spawn(&mut command)?, began, codes).await;
+    heard.with_context(|| format!("run {}", name(&command)))
 }
 
 /// Runs two commands that must succeed; the second reads what the first writes.
@@ -52,9 +70,9 @@ pub(super) async fn pipe(mut first: Command, mut second: Command) -> Result<Take
     let mut writes = spawn(&mut first)?;
     let written: Stdio = writes.stdout.take().context("read what the first command writes")?.try_into()?;
     let reads = spawn(second.stdin(written))?;
-    // What they wait in keeps the end of the pipe open, and the first would not notice that the second has ended.
+    // A command keeps what it gave its child, and so the first would not notice that the second has ended.
     second.stdin(Stdio::null());
-    let (one, other) = tokio::try_join!(to_end(writes, began, &[0]), to_end(reads, began, &[0]))
+    let ((one, _), (other, _)) = tokio::try_join!(to_end(writes, began, &[0]), to_end(reads, began, &[0]))
         .with_context(|| format!("run {} into {}", name(&first), name(&second)))?;
     Ok(Taken {
         wall_s: one.wall_s.max(other.wall_s),
@@ -72,23 +90,33 @@ fn name(command: &Command) -> String {
     command.as_std().get_program().to_string_lossy().into_owned()
 }
 
-async fn to_end(child: Child, began: Instant, codes: &[i32]) -> Result<Taken> {
+async fn to_end(mut child: Child, began: Instant, codes: &[i32]) -> Result<(Taken, Vec<Line>)> {
     let id = child.id().context("the process has a number")?;
+    let stderr = child.stderr.take().context("read what it says")?;
     let mut taken = Taken::default();
-    let ended = child.wait_with_output();
+    let ended = async { tokio::try_join!(async { Ok(child.wait_with_output().await?) }, lines(stderr, began)) };
     tokio::pin!(ended);
-    let output = loop {
+    let (output, said) = loop {
         tokio::select! {
-            output = &mut ended => break output.context("wait for its end")?,
+            ended = &mut ended => break ended.context("wait for its end")?,
             () = tokio::time::sleep(READ_EVERY) => taken = read(id).unwrap_or(taken),
         }
     };
     taken.wall_s = began.elapsed().as_secs_f64();
-    let said = String::from_utf8_lossy(&output.stderr);
+    let texts: Vec<&str> = said.iter().map(|line| line.text.as_str()).collect();
     let expected = output.status.code().is_some_and(|code| codes.contains(&code));
-    ensure!(expected, "it ended with {}: {}", output.status, said.trim());
+    ensure!(expected, "it ended with {}: {}", output.status, texts.join("\n").trim());
     ensure!(taken.peak_mib > 0.0, "read its peak memory: it ended at once");
-    Ok(taken)
+    Ok((taken, said))
+}
+
+async fn lines(stderr: ChildStderr, began: Instant) -> Result<Vec<Line>> {
+    let mut segments = BufReader::new(stderr).split(b'\n');
+    let mut said = Vec::new();
+    while let Some(text) = segments.next_segment().await.context("read what it says")? {
+        said.push(Line { at_s: began.elapsed().as_secs_f64(), text: String::from_utf8_lossy(&text).into_owned() });
+    }
+    Ok(said)
 }
 
 /// Returns what a process has taken so far; nothing when it has just ended.

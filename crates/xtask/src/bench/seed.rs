@@ -13,7 +13,7 @@ use super::meter::Meter;
 use super::process::{self, Taken};
 use super::rig::Rig;
 use super::tables::{DATABASE, fill_sbtest};
-use super::{bare, peers};
+use super::{bare, peers, phases};
 
 /// Peak memory that a seed may take, MiB.
 pub(super) const PEAK_MIB_MAX: f64 = 64.0;
@@ -38,8 +38,12 @@ struct Run {
     servers_cpu_s: f64,
 }
 
-/// All copies, run by run.
-struct Runs(Vec<Run>);
+/// All copies, run by run, and the lengths of Leeward's phases.
+#[derive(Default)]
+struct Runs {
+    copies: Vec<Run>,
+    phases: Vec<phases::Spans>,
+}
 
 /// Measures all ways, run by run, each run in another order.
 pub(super) async fn measure(
@@ -56,7 +60,7 @@ pub(super) async fn measure(
         ways.insert(1, Way::Mydumper);
     }
     let mut meters = [Meter::start(&rig.pair.source).await?, Meter::start(&rig.pair.target).await?];
-    let mut measured = Runs(Vec::new());
+    let mut measured = Runs::default();
     for _ in 0..runs {
         for &way in &ways {
             rig.clear_target().await?;
@@ -65,12 +69,16 @@ pub(super) async fn measure(
                 Way::Mysqldump => peers::mysqldump(&rig).await?,
                 Way::Mydumper => peers::mydumper(&rig, mydumper.as_ref().context("mydumper is there")?).await?,
                 Way::Bare => bare::copy(&rig, tables, rows).await?,
-                Way::Leeward => process::run(rig.leeward.command(&["seed"])).await?,
+                Way::Leeward => {
+                    let (taken, said) = process::hear(rig.leeward.command(&["seed"])).await?;
+                    measured.phases.push(phases::spans(&said, taken.wall_s));
+                    taken
+                }
             };
             let servers_cpu_s = cpu_s(&mut meters).await? - before;
             ensure_copied(&rig, tables, rows).await.with_context(|| format!("look at what {way:?} has copied"))?;
             eprintln!("bench:     {way:?}: {:.1} s", taken.wall_s);
-            measured.0.push(Run { way, taken, servers_cpu_s });
+            measured.copies.push(Run { way, taken, servers_cpu_s });
         }
         ways.rotate_left(1);
     }
@@ -98,7 +106,7 @@ async fn cpu_s([source, target]: &mut [Meter; 2]) -> Result<f64> {
 
 impl Runs {
     fn of(&self, way: Way, value: impl Fn(&Run) -> f64) -> Vec<f64> {
-        self.0.iter().filter(|run| run.way == way).map(value).collect()
+        self.copies.iter().filter(|run| run.way == way).map(value).collect()
     }
 
     /// Returns Leeward's time over another way's, run by run; nothing for a way that was not gone.
@@ -120,6 +128,9 @@ impl Runs {
         let ways = Way::ALL.into_iter().filter(|&way| way != Way::Mydumper || with_mydumper);
         for way in ways.clone() {
             add(way.words(), "s", self.of(way, |run| run.taken.wall_s), None);
+        }
+        for (phase, values) in phases::columns(&self.phases) {
+            add(&format!("leeward seed, of it {phase}"), "s", values, None);
         }
         for (way, most) in ways.clone().filter_map(|way| Some((way, way.ratio_max()?))) {
             let what = format!("leeward seed / {}, run by run", way.words());

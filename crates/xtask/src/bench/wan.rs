@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use leeward_testkit::servers::Kind;
 
 use super::figures::{Figure, Section, Target};
+use super::phases;
 use super::process;
 use super::rig::{ROUND_TRIP, Rig};
 use super::seed::ensure_copied;
@@ -49,7 +50,10 @@ pub(super) async fn measure(
                 rig.clear_target().await?;
                 let before = link.counters().round_trips;
                 let leeward = if is_far { &rig.leeward } else { &near };
-                let wall_s = process::run(leeward.command(&["seed"])).await?.wall_s;
+                let (taken, said) = process::hear(leeward.command(&["seed"])).await?;
+                let wall_s = taken.wall_s;
+                let place = if is_far { "far" } else { "near" };
+                eprintln!("bench:     {place}: {wall_s:.1} s: {}", phases::text(&phases::spans(&said, wall_s)));
                 ensure_copied(&rig, tables, rows).await.context("look at what was copied")?;
                 if is_far {
                     (one.far_s, one.round_trips) = (wall_s, (link.counters().round_trips - before) as f64);
