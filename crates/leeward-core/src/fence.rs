@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 mod barrier;
@@ -60,6 +60,34 @@ pub struct Statement {
     pub query_id: Option<u64>,
     /// Whole seconds it has been running, as the process list says.
     pub running_s: u64,
+}
+
+/// How much time has passed since the look before, by Leeward's own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// From the answer of that one to the question of this.
+    pub at_least: TimeDelta,
+    /// From the question of that one to the answer of this.
+    pub at_most: TimeDelta,
+}
+
+impl Passed {
+    /// Returns by how much the source's clock may fall behind ours without having been set back: it is adjusted by slowing it
+    /// down, which chrony does by a twelfth at most (`maxslewrate`). What goes unnoticed so is less than lies between two
+    /// looks, which no mark passes.
+    fn slack(&self) -> TimeDelta {
+        TimeDelta::milliseconds(100).max(self.at_least / 10)
+    }
+}
+
+/// What a look has told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct News {
+    /// What has newly been proved.
+    pub settled: Option<Settled>,
+    /// The source's clock was set back since the look before, and nothing was stamped below this. Rows that are written from
+    /// now on may lie below marks.
+    pub set_back_to: Option<NaiveDateTime>,
 }
 
 /// What a retired barrier proves.
@@ -152,21 +180,15 @@ pub struct Fence {
     server: Option<String>,
     last_now: Option<NaiveDateTime>,
     barriers: VecDeque<Barrier>,
-    floor: Option<NaiveDateTime>,
 }
 
 impl Fence {
-    /// Makes a fence that starts with a floor stored by an earlier process, if there was one.
-    pub fn with_floor(floor: Option<NaiveDateTime>) -> Self {
-        Fence { floor, ..Fence::default() }
-    }
-
-    /// Takes in an observation and returns what has newly been proved, if anything.
+    /// Takes in an observation and returns what it tells.
     ///
     /// The caller must let more than 100 ms pass between two observations (InnoDB caches `INNODB_TRX` that long), and
-    /// open the cut after this call.
-    pub fn observe(&mut self, seen: &Observation) -> Option<Settled> {
-        self.notice_another_server_or_clock(seen);
+    /// open the cut after this call. `passed` is not known at the first look of a process.
+    pub fn observe(&mut self, seen: &Observation, passed: Option<Passed>) -> News {
+        let set_back_to = self.notice_another_server_or_clock(seen, passed);
         for barrier in &mut self.barriers {
             barrier.look(seen);
         }
@@ -179,10 +201,7 @@ impl Fence {
         }
         self.barriers.push_back(Barrier::draw(seen));
         self.last_now = Some(seen.now);
-        if let (Some(floor), Some(settled)) = (self.floor, &proved) {
-            self.floor = Some(floor.max(settled.before));
-        }
-        proved
+        News { settled: proved, set_back_to }
     }
 
     /// Returns the oldest barrier for the record, if somebody holds it. Only that one: whoever takes it up draws its own
@@ -232,17 +251,6 @@ impl Fence {
         }
     }
 
-    /// Returns from where clock windows must be read when the source's clock has been seen behind an earlier reading:
-    /// rows written since may be stamped below a mark. `None` when marks alone suffice.
-    pub fn floor_below(&self, mark: NaiveDateTime) -> Option<NaiveDateTime> {
-        self.floor.filter(|floor| *floor < mark)
-    }
-
-    /// Returns the stored form of the floor.
-    pub fn floor(&self) -> Option<NaiveDateTime> {
-        self.floor
-    }
-
     /// Tells the fence the highest clock value that an earlier process settled, so that a clock stepped back between
     /// the two is noticed.
     pub fn remember_clock(&mut self, settled: NaiveDateTime) {
@@ -258,18 +266,23 @@ impl Fence {
         holders
     }
 
-    fn notice_another_server_or_clock(&mut self, seen: &Observation) {
+    /// Drops all barriers where what they noted means nothing any more. Returns to where the clock was set back at the most.
+    fn notice_another_server_or_clock(&mut self, seen: &Observation, passed: Option<Passed>) -> Option<NaiveDateTime> {
         let restarted = self.server.as_ref().is_some_and(|server| *server != seen.server);
-        let stepped_back = self.last_now.is_some_and(|last| seen.now < last);
-        if restarted || stepped_back {
+        let set_back = self.last_now.is_some_and(|last| match passed {
+            Some(passed) => seen.now - last < passed.at_least - passed.slack(),
+            None => seen.now < last,
+        });
+        if restarted || set_back {
             self.barriers.clear();
         }
-        if stepped_back {
-            self.floor = Some(self.floor.map_or(seen.now, |floor| floor.min(seen.now)));
-        }
         self.server = Some(seen.server.clone());
+        set_back.then(|| passed.map_or(EARLIEST, |passed| seen.now - passed.at_most))
     }
 }
+
+/// How far back a clock may have been set while nobody looked: to where clocks begin that have lost their time.
+const EARLIEST: NaiveDateTime = DateTime::UNIX_EPOCH.naive_utc();
 
 #[cfg(test)]
 mod tests;

@@ -104,8 +104,6 @@ pub struct LaneRecord {
     /// The target's clock less the source's at the last cycle, milliseconds; includes up to a round trip.
     #[serde(default)]
     pub clock_offset_ms: Option<i64>,
-    /// See [`crate::fence::Fence::floor`].
-    pub clock_floor: Option<NaiveDateTime>,
     /// Who held the fence at the last cycle, oldest first.
     pub holders: Vec<Holder>,
     /// The barrier that they held, which the next process goes on with.

@@ -1,5 +1,5 @@
-//! Marks: how far a table is settled, and what contradicts its class. A mark never moves backwards, and never without
-//! its rows: the two are written in one target transaction.
+//! Marks: how far a table is settled, and what contradicts its class. A mark never moves forwards without its rows: the two
+//! are written in one target transaction. It moves backwards where ids begin again or the source's clock was set back.
 
 use chrono::{NaiveDate, NaiveDateTime, Timelike};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,15 @@ impl Mark {
             (Mark::None, candidate) => candidate,
             (Mark::Clock { settled: a }, Mark::Clock { settled: b }) => Mark::Clock { settled: a.max(b) },
             (Mark::Id { settled: a }, Mark::Id { settled: b }) => Mark::Id { settled: a.max(b) },
+            (held, _) => held,
+        }
+    }
+
+    /// Returns the earlier of two marks of one kind; no mark stays none.
+    pub fn lowered_to(self, other: Mark) -> Mark {
+        match (self, other) {
+            (Mark::Clock { settled: a }, Mark::Clock { settled: b }) => Mark::Clock { settled: a.min(b) },
+            (Mark::Id { settled: a }, Mark::Id { settled: b }) => Mark::Id { settled: a.min(b) },
             (held, _) => held,
         }
     }

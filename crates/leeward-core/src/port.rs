@@ -620,10 +620,10 @@ pub trait Servers: Send + Sync {
 }
 
 /// Returns where the delta of a table starts.
-pub fn delta_start(mark: Mark, floor: Option<NaiveDateTime>) -> DeltaStart {
+pub fn delta_start(mark: Mark) -> DeltaStart {
     match mark {
         Mark::None => DeltaStart::Beginning,
-        Mark::Clock { settled } => DeltaStart::Clock(floor.map_or(settled, |floor| floor.min(settled))),
+        Mark::Clock { settled } => DeltaStart::Clock(settled),
         Mark::Id { settled } => DeltaStart::AfterId(settled),
     }
 }

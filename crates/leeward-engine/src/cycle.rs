@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use chrono::{NaiveDateTime, TimeDelta};
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::fence::Observation;
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::mark::{Contradicted, Mark};
 use leeward_core::name::{Side, TableName};
@@ -16,7 +15,7 @@ use crate::brake::{Braking, Guard};
 use crate::clock;
 use crate::definition;
 use crate::delta::{self, AppliedRows, From};
-use crate::lane::{Lane, TableWork};
+use crate::lane::{Lane, Looked, TableWork};
 use crate::look;
 use crate::pace::ScrubPace;
 use crate::picks::Picks;
@@ -392,7 +391,6 @@ fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> Lane
         cut_at: if live { Some(times.at) } else { lane.record.cut_at },
         applied_at: Some(times.applied_at),
         clock_offset_ms: Some((times.target_now - times.at).num_milliseconds()),
-        clock_floor: lane.fence.floor(),
         holders: lane.fence.holders(),
         barrier: lane.fence.held(),
     }
@@ -413,7 +411,7 @@ fn elapsed(began: Instant) -> TimeDelta {
 }
 
 /// Takes over what has been committed.
-fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>, look_after: Option<Observation>) {
+fn adopt(lane: &mut Lane, record: LaneRecord, next: Vec<Next>, look_after: Option<Looked>) {
     lane.record = record;
     lane.committed = Some(clock::now());
     if look_after.is_some() {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use leeward_core::mark::Mark;
 use leeward_core::port::{Delta, DeltaStart, delta_start};
 use leeward_core::row::RowBatch;
 use sha2::{Digest as _, Sha256};
@@ -95,11 +94,7 @@ pub fn deltas(lane: &Lane, from: From) -> Vec<(usize, Delta<'_>)> {
 fn delta<'a>(lane: &'a Lane, table: &'a TableWork, from: From) -> Delta<'a> {
     let rested = table.rested.as_ref().filter(|_| from == From::Rest);
     let mark = rested.map_or(table.record.mark, |rested| table.record.mark.advanced_to(rested.mark));
-    let floor = match mark {
-        Mark::Clock { settled } => lane.fence.floor_below(settled),
-        _ => None,
-    };
-    let from = table.behind.clone().unwrap_or_else(|| delta_start(mark, floor));
+    let from = table.behind.clone().unwrap_or_else(|| delta_start(mark));
     let column = table.planned.mark_column.as_deref().unwrap_or_default();
     Delta { table: &table.planned, column, from, rows_max: rows_max(lane, table) }
 }

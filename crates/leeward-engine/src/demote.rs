@@ -4,12 +4,11 @@
 
 use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
-use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::measure;
 use leeward_core::policy::OnContradiction;
 use leeward_core::port::Event;
 
-use crate::lane::{Lane, TableWork, seconds};
+use crate::lane::{Lane, TableWork};
 
 /// Takes the fallbacks that are due, into the lane and its plan. Returns what to store; the plan and all records are to be
 /// stored with it.
@@ -53,13 +52,9 @@ impl TableWork {
     /// Lets a table that changed its strategy go on from what was proved before: every row stamped earlier is final in the
     /// comparison that begins now. Ids go on as they were followed.
     fn follow_anew(&mut self, before: NaiveDateTime) {
-        self.record.mark = match (self.planned.strategy, self.clock_precision()) {
-            (Strategy::Append, _) => self.record.mark,
-            (_, Some(fsp)) => {
-                Mark::Clock { settled: floor_to_precision(before - seconds(self.planned.overlap_s), fsp) }
-            }
-            _ => Mark::None,
-        };
+        if self.planned.strategy != Strategy::Append {
+            self.record.mark = self.clock_mark(before).unwrap_or_default();
+        }
         self.proved = self.record.mark;
         self.proved_at_start = self.record.mark;
         self.behind = None;

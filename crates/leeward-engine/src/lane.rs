@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use leeward_core::brake::{BrakeEvidence, CountState};
 use leeward_core::class::Strategy;
-use leeward_core::fence::{Fence, Observation, Resting, Settled};
+use leeward_core::fence::{Fence, Observation, Passed, Resting, Settled};
 use leeward_core::lane::{JoinsFrom, LaneRecord, LaneState, QuarantineCause, TableRecord, TableState};
 use leeward_core::mark::{Mark, floor_to_precision};
 use leeward_core::name::TableName;
 use leeward_core::plan::{FenceMode, Plan, PlannedTable};
 use leeward_core::port::{DeltaStart, Event};
 use leeward_core::table::Table;
+use tracing::warn;
 
 use crate::delta::{AppliedRows, RESTING_PAYS_ROWS};
 use crate::soft;
@@ -45,6 +46,10 @@ pub struct Lane {
     unproved: VecDeque<Settled>,
     /// When this process last looked at the source's threads.
     pub looked: Option<Instant>,
+    /// When the last look that the fence has taken in was asked for and answered.
+    observed: Option<(Instant, Instant)>,
+    /// The lowest to which this process has seen the source's clock set back.
+    set_back_to: Option<NaiveDateTime>,
     /// Rows of one window from which on a resting mark pays; fewer only to try it out.
     pub resting_pays_rows: u64,
     /// What resting marks are made of.
@@ -57,7 +62,17 @@ pub struct Rest {
     /// What the last look offers: earned by reading a cut that is opened after it.
     pub offered: Option<Arc<Resting>>,
     /// A look that was made after the last cut. It is the next cycle's first.
-    pub look_after: Option<Observation>,
+    pub look_after: Option<Looked>,
+}
+
+/// A look, with Leeward's own time.
+pub struct Looked {
+    /// What was seen.
+    pub seen: Observation,
+    /// When it was asked for.
+    pub asked: Instant,
+    /// When the answer was there.
+    pub answered: Instant,
 }
 
 /// A mark that rests on open transactions: rows below it are on the target, but for those of these transactions.
@@ -116,7 +131,6 @@ impl Lane {
             cut_at: None,
             applied_at: None,
             clock_offset_ms: None,
-            clock_floor: None,
             holders: Vec::new(),
             barrier: None,
         });
@@ -126,7 +140,7 @@ impl Lane {
         };
         let tables: Vec<TableWork> =
             plan.tables.iter().map(|planned| TableWork::new(planned.clone(), stored(planned))).collect();
-        let mut fence = Fence::with_floor(record.clock_floor);
+        let mut fence = Fence::default();
         if let (Some(held), FenceMode::Proved) = (&record.barrier, &plan.fence) {
             fence.take_up(held.clone());
         }
@@ -147,6 +161,8 @@ impl Lane {
             stale_looks: 0,
             unproved: VecDeque::new(),
             looked: None,
+            observed: None,
+            set_back_to: None,
             resting_pays_rows: RESTING_PAYS_ROWS,
             rest: Rest::default(),
         }
@@ -168,9 +184,21 @@ impl Lane {
     }
 
     /// Takes in an observation and moves the proved marks.
-    pub fn observe(&mut self, seen: &Observation) {
+    pub fn observe(&mut self, looked: &Looked) {
+        let seen = &looked.seen;
+        let between = |then: Instant, now: Instant| {
+            TimeDelta::from_std(now.saturating_duration_since(then)).unwrap_or(TimeDelta::MAX)
+        };
+        let passed = self.observed.replace((looked.asked, looked.answered)).map(|(asked, answered)| Passed {
+            at_least: between(answered, looked.asked),
+            at_most: between(asked, looked.answered),
+        });
         let settled = match &self.plan.fence {
-            FenceMode::Proved => self.fence.observe(seen),
+            FenceMode::Proved => {
+                let news = self.fence.observe(seen, passed);
+                news.set_back_to.into_iter().for_each(|lowest| self.clock_set_back(lowest));
+                news.settled
+            }
             FenceMode::Window { overlap_s, .. } => {
                 let overlap = seconds(*overlap_s);
                 self.settle_by_window(seen, overlap)
@@ -189,6 +217,21 @@ impl Lane {
         for table in &mut self.tables {
             table.proved = table.proved.advanced_to(table.mark_of(&settled));
         }
+    }
+
+    /// Lowers the marks of all tables that are followed by their clock.
+    fn clock_set_back(&mut self, lowest: NaiveDateTime) {
+        warn!(%lowest, "the source's clock was set back; rows are read again from there");
+        self.tables.iter_mut().for_each(|table| table.clock_set_back(lowest));
+        self.settled = None;
+        self.set_back_to = Some(self.set_back_to.map_or(lowest, |before| before.min(lowest)));
+    }
+
+    /// Goes on with what was read back, and with what this process knows of the source's clock.
+    pub fn go_on_with(&mut self, stored: Lane) {
+        let before = std::mem::replace(self, stored);
+        self.observed = before.observed;
+        before.set_back_to.into_iter().for_each(|lowest| self.clock_set_back(lowest));
     }
 
     /// Without a proof, what was seen an overlap ago counts as settled.
@@ -325,15 +368,36 @@ impl TableWork {
         self.offered_at_start = self.offered_at_start.take().filter(|offered| !above(offered.mark));
     }
 
+    /// Lowers the marks: rows may be stamped from `lowest` on. A lower mark is never wrong, it only reads more.
+    fn clock_set_back(&mut self, lowest: NaiveDateTime) {
+        if let Some(mark) = self.clock_mark(lowest) {
+            for own in [&mut self.record.mark, &mut self.proved, &mut self.proved_at_start] {
+                *own = own.lowered_to(mark);
+            }
+            (self.rested, self.offered_at_start) = (None, None);
+        }
+        if let Some(mark) = soft::mark(self, lowest) {
+            for own in [&mut self.record.soft_mark, &mut self.soft_proved_at_start] {
+                *own = own.map(|own| own.min(mark));
+            }
+        }
+        self.saved = None;
+    }
+
+    /// Returns the mark below which every row is stamped before `before`, for a table that is followed by its clock. What the
+    /// application stamps may lie in the past by as much as the plan allows for.
+    pub fn clock_mark(&self, before: NaiveDateTime) -> Option<Mark> {
+        let fsp = self.clock_precision()?;
+        // A TIMESTAMP holds nothing earlier, and is not compared with anything earlier.
+        let before = (before - seconds(self.planned.overlap_s)).max(DateTime::UNIX_EPOCH.naive_utc());
+        Some(Mark::Clock { settled: floor_to_precision(before, fsp) })
+    }
+
     /// Notes the mark of a table whose copy begins after a look.
     pub fn note_mark(&mut self, seen: &Observation) {
-        self.record.mark = match (self.clock_precision(), self.planned.strategy) {
-            (Some(fsp), _) => {
-                Mark::Clock { settled: floor_to_precision(seen.now - seconds(self.planned.overlap_s), fsp) }
-            }
-            (None, Strategy::Append) => Mark::Id { settled: seen.heads.get(self.planned.name()).copied().unwrap_or(0) },
-            _ => Mark::None,
-        };
+        let head = || seen.heads.get(self.planned.name()).copied().unwrap_or(0);
+        let id = || (self.planned.strategy == Strategy::Append).then(|| Mark::Id { settled: head() });
+        self.record.mark = self.clock_mark(seen.now).or_else(id).unwrap_or_default();
         self.proved = self.record.mark;
         self.record.soft_mark = soft::mark(self, seen.now);
         self.record.noted_at = Some(seen.now);
@@ -346,11 +410,7 @@ impl TableWork {
             let head = settled.heads.get(self.planned.name()).filter(|_| known);
             return head.map_or(Mark::None, |&settled| Mark::Id { settled });
         }
-        self.clock_precision().map_or(Mark::None, |fsp| {
-            // What the application stamps may lie in the past by as much as the plan allows for.
-            let before = settled.before - seconds(self.planned.overlap_s);
-            Mark::Clock { settled: floor_to_precision(before, fsp) }
-        })
+        self.clock_mark(settled.before).unwrap_or_default()
     }
 
     /// Returns whether cycles read and write the table.

@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::apply::Applying;
 use crate::clock;
 use crate::delta::{self, From};
-use crate::lane::Lane;
+use crate::lane::{Lane, Looked};
 use crate::soft;
 
 /// Shortest time between two looks at the source's threads. InnoDB renews its answer only when nobody has read it for
@@ -65,12 +65,14 @@ pub async fn read_what_has_moved(
     lane: &Lane,
     cut: &mut dyn Cut,
     applying: &mut Applying<'_>,
-) -> Result<Option<Observation>, Fault> {
+) -> Result<Option<Looked>, Fault> {
     let wait = lane.looked.map_or(Duration::ZERO, |looked| LOOK_EVERY.saturating_sub(clock::since(looked)));
     if !wait.is_zero() {
         clock::pause(wait).await;
     }
+    let asked = clock::now();
     let seen = cut.observe(&lane.probes(), Look::Threads).await?;
+    let answered = clock::now();
     let holds = |seen: &Observation| lane.tables.iter().all(|table| table.rested.iter().all(|one| one.on.holds(seen)));
     if !seen.as_ref().is_some_and(holds) {
         applying.again();
@@ -78,27 +80,30 @@ pub async fn read_what_has_moved(
         let deltas = deltas.map(|(_, delta)| delta).collect();
         cut.read(&CutRequest { deltas, ..CutRequest::default() }, applying).await?;
     }
-    Ok(seen)
+    Ok(seen.map(|seen| Looked { seen, asked, answered }))
 }
 
 /// Looks at the source's threads, if it is time, and returns its clock. A look that was not fresh proves nothing and moves
 /// no mark.
 pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDateTime, Fault> {
-    if let Some(seen) = lane.rest.look_after.take() {
-        lane.observe(&seen);
-        return Ok(seen.now);
+    if let Some(looked) = lane.rest.look_after.take() {
+        lane.observe(&looked);
+        return Ok(looked.seen.now);
     }
     let last_cut = lane.record.cut_at.unwrap_or(NaiveDateTime::MIN);
     if lane.looked.is_some_and(|looked| clock::since(looked) < LOOK_EVERY) {
         return Ok(last_cut);
     }
+    let asked = clock::now();
     let seen = source.observe(&lane.probes(), kind(&lane.plan.fence)).await?;
-    lane.looked = Some(clock::now());
+    let answered = clock::now();
+    lane.looked = Some(answered);
     match seen {
         Some(seen) => {
             lane.stale_looks = 0;
-            lane.observe(&seen);
-            Ok(seen.now)
+            let looked = Looked { seen, asked, answered };
+            lane.observe(&looked);
+            Ok(looked.seen.now)
         }
         None => {
             lane.stale_looks += 1;

@@ -485,7 +485,7 @@ impl Seed<'_> {
                 if let Ok(mut control) = self.servers.control().await
                     && let Ok(lane) = sync::load(control.as_mut(), &self.lane.record.lane).await
                 {
-                    self.lane = lane;
+                    self.lane.go_on_with(lane);
                 }
                 Ok(())
             }

@@ -33,8 +33,7 @@ pub fn deltas(lane: &Lane) -> Vec<(usize, Delta<'_>)> {
     let wanted = active.filter_map(|(at, table)| {
         let (column, _) = column(table)?;
         let mark = table.record.soft_mark.unwrap_or(BEGINNING);
-        let from = lane.fence.floor_below(mark).map_or(mark, |floor| floor.min(mark));
-        let from = table.soft_behind.clone().unwrap_or(DeltaStart::Clock(from));
+        let from = table.soft_behind.clone().unwrap_or(DeltaStart::Clock(mark));
         Some((at, Delta { table: &table.planned, column: &column.name, from, rows_max: rows_max(lane, table) }))
     });
     wanted.collect()

@@ -395,7 +395,7 @@ impl<'a> Service<'a> {
         let committed = lane.record.cycle > self.lane.record.cycle;
         if committed {
             info!(cycle = lane.record.cycle, "the commit without an answer had happened");
-            self.lane = lane;
+            self.lane.go_on_with(lane);
         }
         self.unsure = false;
         Ok(committed)

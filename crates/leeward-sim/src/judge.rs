@@ -141,12 +141,13 @@ fn store(world: &mut World, records: Vec<TableRecord>) {
     world.target.records = records;
 }
 
-/// A mark never moves backwards, unless ids begin again below it.
+/// A mark never moves backwards, unless ids begin again below it or the clock was set back.
 fn advances(world: &World, table: usize, (old, new): (Mark, Mark)) -> Result<(), String> {
     let head_min = u64::from(world.database.tables[table].head_min);
     let again = matches!((old, new), (Mark::Id { settled: old }, Mark::Id { settled: new })
         if head_min < old && head_min <= new);
-    match again || old.advanced_to(new) == new {
+    let set_back = world.set_back > 0 && matches!((old, new), (Mark::Clock { .. }, Mark::Clock { .. }));
+    match again || set_back || old.advanced_to(new) == new {
         true => Ok(()),
         false => {
             let name = &world.target.records[table].name.table;

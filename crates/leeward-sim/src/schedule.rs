@@ -39,7 +39,7 @@ pub struct Game {
 
 impl Default for Game {
     fn default() -> Self {
-        Game { broken: None, hazards: Hazards::STOOD }
+        Game { broken: None, hazards: Hazards::ALL }
     }
 }
 

@@ -91,10 +91,10 @@ impl Watch {
             None => self.transactions().await,
         };
         self.handle.pass().await;
-        let now = {
+        let (now, set_back) = {
             let mut world = self.handle.world();
             world.looked_at = world.clock.wall();
-            world.looked_at
+            (world.looked_at, world.set_back)
         };
         let heads = self.heads(probes).await;
         alive(&self.handle, self.generation)?;
@@ -106,6 +106,7 @@ impl Watch {
             return Ok(None);
         }
         self.handle.note(|| describe(&seen));
+        self.handle.world().set_back_seen = Some(set_back);
         self.before = Some(seen.clone());
         Ok(Some(seen))
     }

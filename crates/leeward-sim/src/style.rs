@@ -88,8 +88,8 @@ impl Hazard {
 pub struct Hazards(u32);
 
 impl Hazards {
-    /// Those that the engine stands. Steps of the source's clock are left out: the floor does not reach far enough down yet.
-    pub const STOOD: Hazards = Hazards(!(1 << Hazard::ClockSteps as u32));
+    /// All of them.
+    pub const ALL: Hazards = Hazards(!0);
 
     /// Returns the set without the hazard of this name, or the names that there are.
     pub fn without_named(self, name: &str) -> Result<Hazards, String> {
@@ -146,7 +146,11 @@ impl Style {
         let mut random = Random::new(seed, Stream::Style, 0);
         // One bit in three on average.
         let drawn = (random.bits() & (random.bits() | random.bits() & random.bits())) as u32;
-        let hazards = Hazards((drawn | broken.map_or(0, Break::needs)) & allowed.0);
+        let mut hazards = Hazards((drawn | broken.map_or(0, Break::needs)) & allowed.0);
+        // A clock that is set back while nobody looks, and has caught up since, is noticed by nobody.
+        if hazards.has(Hazard::Crash) || hazards.has(Hazard::TakeOver) {
+            hazards = hazards.without(Hazard::ClockSteps);
+        }
         let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
         while kinds.len() > 2 + (random.below(2) as usize) {
             kinds.remove(random.below(kinds.len() as u32) as usize);

@@ -126,6 +126,10 @@ pub(crate) struct World {
     pub looked_at: Micros,
     /// Whether the source's clock has ever stepped.
     pub clock_stepped: bool,
+    /// How often it was set back.
+    pub set_back: u32,
+    /// The same at the last look that was fresh.
+    pub set_back_seen: Option<u32>,
     /// The target.
     pub target: TargetServer,
     /// What has been promised so far.
@@ -164,6 +168,8 @@ impl World {
             server_id: 1,
             looked_at: 0,
             clock_stepped: false,
+            set_back: 0,
+            set_back_seen: None,
             target: TargetServer::new(&style),
             judge: Judge::new(tables),
             coverage: Coverage::default(),
@@ -301,12 +307,18 @@ impl World {
         }
     }
 
+    /// Sets the source's clock, once somebody has looked at it. One that was set back is not set forward before somebody has
+    /// looked again: back and forth between two looks is noticed by nobody, nor is less than lies between two looks.
     fn step_clock(&mut self) {
-        self.clock_stepped = true;
         let by = match self.random.below(3) {
-            0 => self.random.between(-400_000, 400_000),
+            0 => self.random.between(-90_000, 90_000),
             _ => self.random.between(-8, 8) * SECOND / 2,
         };
+        if self.set_back_seen.is_none_or(|seen| by > 0 && self.set_back > seen) {
+            return;
+        }
+        self.clock_stepped = true;
+        self.set_back += u32::from(by < 0);
         self.clock.offset += by;
         self.reached(if by < 0 { Reached::ClockBack } else { Reached::ClockForward });
         let now = self.clock.wall();

@@ -31,9 +31,7 @@ impl Bench<'_> {
         let kind = self.database().tables[table].kind;
         let settled = |row: &Row| match record.mark {
             Mark::None => false,
-            Mark::Clock { settled } => {
-                row.at < row::micros(lane.clock_floor.map_or(settled, |floor| floor.min(settled)))
-            }
+            Mark::Clock { settled } => row.at < row::micros(settled),
             Mark::Id { settled } => u64::from(row.id) <= settled,
         };
         for row in there.iter() {

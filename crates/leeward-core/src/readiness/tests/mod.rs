@@ -289,7 +289,6 @@ pub(super) fn ready() -> ReadinessFacts {
             cut_at: Some(at(98)),
             applied_at: Some(at(99)),
             clock_offset_ms: None,
-            clock_floor: None,
             barrier: None,
             holders: Vec::new(),
         })),

@@ -31,7 +31,6 @@ fn lane(state: LaneState) -> LaneRecord {
         cut_at: ago(1_200),
         applied_at: ago(1_000),
         clock_offset_ms: Some(0),
-        clock_floor: None,
         barrier: None,
         holders: vec![],
     }
