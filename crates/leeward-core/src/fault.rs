@@ -65,6 +65,8 @@ pub enum FaultKind {
     UniqueConflict,
     /// Another process has taken the lane over, or the target was promoted.
     LeaseLost,
+    /// Another process has claimed the chunk, or its leader has taken it back: the load did not happen.
+    ClaimLost,
     /// The stored plan does not fit what is there; the text says how.
     StalePlan(String),
     /// The person asked for something that is refused; the text says why and what to do.
@@ -135,7 +137,7 @@ impl Fault {
             FaultKind::Unreachable | FaultKind::TimedOut | FaultKind::Conflict | FaultKind::OutcomeUnknown => {
                 Decision::Retry
             }
-            FaultKind::TooManyConnections | FaultKind::UnknownHost => Decision::Retry,
+            FaultKind::TooManyConnections | FaultKind::UnknownHost | FaultKind::ClaimLost => Decision::Retry,
             FaultKind::ReadOnly => block(
                 "the {side} refuses writes; wait for its failover to end, or set read_only=0 in its parameter group",
             ),
@@ -228,6 +230,7 @@ impl fmt::Display for FaultKind {
             FaultKind::Triggers(_) => "the table has triggers, which would run for each row",
             FaultKind::UniqueConflict => "a unique index refused a row",
             FaultKind::LeaseLost => "the lease is no longer ours",
+            FaultKind::ClaimLost => "the chunk is no longer ours",
             FaultKind::StalePlan(how) => return write!(f, "the stored plan is stale: {how}"),
             FaultKind::Refused(why) => return f.write_str(why),
             FaultKind::Server(code) => return write!(f, "server error {code}"),

@@ -1,6 +1,8 @@
 //! The ports: what the engine asks of the two servers, in the words of the domain. `leeward-mysql` answers with real
 //! servers; a simulator can answer from memory.
 
+mod claims;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::alteration::{Alteration, Statement};
 use crate::brake::Acceptance;
 use crate::digest::{Digest, KeyDigest, RowHash};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::fence::Observation;
 use crate::lane::{LaneRecord, TableRecord};
 use crate::mark::Mark;
@@ -20,6 +22,7 @@ use crate::plan::{Plan, PlannedTable};
 use crate::row::{KeyCells, KeyRange, RowBatch};
 use crate::survey::{ObjectFacts, Survey};
 use crate::table::Table;
+pub use claims::{Claim, Claims, Crew, Member};
 
 /// The source, as the cycle sees it. Two long-lived connections: one looks at threads, one holds the cut.
 #[async_trait]
@@ -279,7 +282,7 @@ pub trait Apply: Send {
     /// Writes the lane's and the tables' records.
     async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault>;
 
-    /// Commits. [`crate::fault::FaultKind::OutcomeUnknown`] when the answer was lost.
+    /// Commits. [`FaultKind::OutcomeUnknown`] when the answer was lost.
     async fn commit(self: Box<Self>) -> Result<(), Fault>;
 
     /// Rolls back.
@@ -459,7 +462,7 @@ pub trait ChunkReader: Send {
 #[async_trait]
 pub trait ChunkLoader: Send {
     /// Loads the rows that arrive on `rows` and commits them with `chunk` marked done, or nothing at all. Returns rows
-    /// and bytes loaded. [`crate::fault::FaultKind::RowsRefused`] when the server did not take a bulk load exactly as it
+    /// and bytes loaded. [`FaultKind::ClaimLost`] when the chunk is another's by now. [`FaultKind::RowsRefused`] when the server did not take a bulk load exactly as it
     /// was sent: read the chunk again and load it with [`LoadMode::Careful`].
     async fn load(
         &mut self,
@@ -477,6 +480,8 @@ pub struct ChunkOf<'a> {
     pub table: &'a PlannedTable,
     /// The chunk.
     pub chunk: &'a ChunkRecord,
+    /// The claim on it, where several processes share the copy; nothing where the lease alone is the right to load it.
+    pub claim: Option<Claim>,
 }
 
 /// How a chunk is loaded.
@@ -613,6 +618,11 @@ pub trait Servers: Send + Sync {
 
     /// Connects to load chunks into the target.
     async fn loader(&self) -> Result<Box<dyn ChunkLoader>, Fault>;
+
+    /// Connects to the chunks that several processes share. A simulator need not have any.
+    async fn claims(&self) -> Result<Box<dyn Claims>, Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "share a copy"))
+    }
 
     /// Connects to one side for reading in a single view, without any right to write. It does not look at threads:
     /// [`Source::observe`] returns nothing.

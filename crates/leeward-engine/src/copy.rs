@@ -1,29 +1,28 @@
 //! Copies chunks: a walker finds borders on the source, workers read a chunk and load it at the same time. A chunk is one
-//! target transaction together with its record, so a kill at any moment loses at most the chunks in flight.
+//! target transaction together with its record, so a kill at any moment loses at most the chunks in flight. Other
+//! processes may share the copy: see `crew`.
+
+mod crew;
+mod feed;
+mod walk;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex as StdMutex};
+use std::sync::Mutex as StdMutex;
 
-use async_trait::async_trait;
 use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::name::TableName;
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{
-    Border, ChunkLoader, ChunkOf, ChunkReader, ChunkRecord, Control, Feed, Lease, LoadMode, Range, Servers, TakeRows,
+    ChunkLoader, ChunkOf, ChunkReader, ChunkRecord, Claim, Lease, LoadMode, Member, Range, Servers,
 };
-use leeward_core::row::{KeyRange, RowBatch};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
-
-/// Bytes between a reader and its loader. Four batches keep both busy; one wide row may stand alone beyond it.
-const FEED_BYTES: usize = 1024 * 1024;
-
-/// Bytes of a batch past which a row counts as wide. Only one worker at a time goes on past a wide row, because each
-/// copy of it on the way (packet, row, batch, escaped text, packet) is as large again.
-const WIDE_BYTES: usize = 2 * 1024 * 1024;
+use crew::Role;
+pub use crew::help;
+use feed::feed;
 
 /// Mean bytes of a table's rows from which on its chunks are copied one at a time, over one pair of connections: a row
 /// shows its width only when it has been read, by then every worker would hold one, and a connection keeps a buffer as
@@ -46,6 +45,8 @@ pub struct Copy<'a> {
     pub tell: &'a dyn Tell,
     /// Ends the copy.
     pub stop: &'a CancellationToken,
+    /// This process, where others may share the copy.
+    pub member: Option<&'a Member>,
 }
 
 /// What came of the copy.
@@ -55,12 +56,18 @@ pub struct Copied {
     pub rows: u64,
     /// Bytes copied by this run.
     pub bytes: u64,
+    /// Rows copied by other processes meanwhile.
+    pub rows_elsewhere: u64,
     /// Tables that could not be copied, each with why.
     pub failed: Vec<(TableName, Fault)>,
 }
 
-/// A chunk to copy.
-type Work<'a> = (&'a PlannedTable, ChunkRecord);
+/// A chunk to copy, with the claim on it where it was shared.
+struct Work<'a> {
+    table: &'a PlannedTable,
+    chunk: ChunkRecord,
+    claim: Option<Claim>,
+}
 
 /// What the workers share.
 struct Shared<'a> {
@@ -71,161 +78,85 @@ struct Shared<'a> {
     wide_pair: Mutex<Option<Pair>>,
     result: StdMutex<Copied>,
     failed: StdMutex<HashSet<TableName>>,
+    /// Claims on chunks that are waiting or being copied.
+    held: StdMutex<Vec<Claim>>,
     halt: CancellationToken,
+}
+
+impl<'a> Shared<'a> {
+    fn new(copy: &Copy<'_>, work: mpsc::Receiver<Work<'a>>) -> Shared<'a> {
+        Shared {
+            work: Mutex::new(work),
+            wide: Semaphore::new(1),
+            wide_pair: Mutex::new(None),
+            result: StdMutex::default(),
+            failed: StdMutex::default(),
+            held: StdMutex::default(),
+            halt: copy.stop.child_token(),
+        }
+    }
+
+    fn has_failed(&self, table: &PlannedTable) -> bool {
+        self.failed.lock().expect("no panic while held").contains(table.name())
+    }
+
+    /// Takes one table out of the copy, if the fault is the table's alone.
+    fn fail_table(&self, table: &PlannedTable, fault: Fault) -> Result<(), Fault> {
+        let fault = crate::apply::table_fault(fault.of(table.name()))?;
+        if self.failed.lock().expect("no panic while held").insert(table.name().clone()) {
+            self.result.lock().expect("no panic while held").failed.push((table.name().clone(), fault));
+        }
+        Ok(())
+    }
+
+    fn failed(&self) -> Vec<TableName> {
+        self.failed.lock().expect("no panic while held").iter().cloned().collect()
+    }
+
+    fn held(&self) -> Vec<Claim> {
+        self.held.lock().expect("no panic while held").clone()
+    }
+
+    fn hold(&self, claim: Claim) {
+        self.held.lock().expect("no panic while held").push(claim);
+    }
+
+    fn let_go(&self, claim: Option<Claim>) {
+        self.held.lock().expect("no panic while held").retain(|held| Some(*held) != claim);
+    }
 }
 
 /// Copies tables, the largest first. `known` are the chunks that an earlier run wrote down.
 pub async fn run(copy: &Copy<'_>, tables: &[&PlannedTable], known: Vec<ChunkRecord>) -> Result<Copied, Fault> {
-    let parallel = copy.parallel.max(1);
-    let (send, receive) = mpsc::channel(parallel);
-    let shared = Shared {
-        work: Mutex::new(receive),
-        wide: Semaphore::new(1),
-        wide_pair: Mutex::new(None),
-        result: StdMutex::default(),
-        failed: StdMutex::default(),
-        halt: copy.stop.child_token(),
-    };
-    let workers = futures_util::future::join_all((0..parallel).map(|_| worker(copy, &shared)));
-    let walk = async {
-        let walked = walk(copy, tables, known, send, &shared).await;
-        if walked.is_err() {
+    let (send, receive) = mpsc::channel(copy.parallel.max(1));
+    let shared = Shared::new(copy, receive);
+    let find = async {
+        let found = walk::run(copy, (tables, known), send, &shared).await;
+        if found.is_err() {
             shared.halt.cancel();
         }
-        walked
+        found
     };
-    let (walked, worked) = tokio::join!(walk, workers);
-    walked?;
-    worked.into_iter().collect::<Result<(), Fault>>()?;
+    let ended = CancellationToken::new();
+    let copying = async {
+        let (found, worked) = tokio::join!(find, workers(copy, &shared));
+        ended.cancel();
+        found.and_then(|rows| worked.map(|()| rows))
+    };
+    let (copied, _) = tokio::join!(copying, crew::keep(copy, Role::Leader, &shared, &ended));
+    let rows = copied?;
     if copy.stop.is_cancelled() {
         return Err(Fault::new(FaultKind::Stopped, "copy rows"));
     }
-    Ok(shared.result.into_inner().unwrap_or_default())
+    let mut result = shared.result.into_inner().unwrap_or_default();
+    result.rows_elsewhere = rows.unwrap_or(0).saturating_sub(result.rows);
+    Ok(result)
 }
 
-/// Finds chunks and hands them out. A border is written down before its chunk is copied, so that the next run cuts the
-/// table at the same places.
-async fn walk<'a>(
-    copy: &Copy<'_>,
-    tables: &[&'a PlannedTable],
-    known: Vec<ChunkRecord>,
-    send: mpsc::Sender<Work<'a>>,
-    shared: &Shared<'_>,
-) -> Result<(), Fault> {
-    let mut order = tables.to_vec();
-    order.sort_by_key(|table| (std::cmp::Reverse(table.data_bytes), table.name()));
-    let (mut control, mut reader) = (None, None);
-    for table in order {
-        let chunks: Vec<ChunkRecord> = known.iter().filter(|chunk| chunk.table == *table.name()).cloned().collect();
-        tell_started(copy.tell, table, &chunks);
-        let mut last = chunks.last().cloned();
-        for chunk in chunks.into_iter().filter(|chunk| !chunk.done) {
-            if !hand_out(&send, (table, chunk), shared).await {
-                return Ok(());
-            }
-        }
-        // Each turn moves past at least one row of the table, and the source ends the walk.
-        while last.as_ref().is_none_or(|chunk| !chunk.last) {
-            if has_failed(shared, table) {
-                break;
-            }
-            let next = match next_chunk(copy, &mut reader, table, last.as_ref()).await {
-                Ok(next) => next,
-                Err(fault) => {
-                    fail_table(shared, table, fault)?;
-                    break;
-                }
-            };
-            write_down(copy, &mut control, &next).await?;
-            if !hand_out(&send, (table, next.clone()), shared).await {
-                return Ok(());
-            }
-            last = Some(next);
-        }
-    }
-    Ok(())
-}
-
-/// Writes a chunk down before it is copied. Written twice, because an answer was lost, it is the same chunk.
-async fn write_down(copy: &Copy<'_>, control: &mut Option<Box<dyn Control>>, chunk: &ChunkRecord) -> Result<(), Fault> {
-    let mut patience = Patience::new(copy.tell, copy.stop);
-    loop {
-        let written = match control {
-            Some(control) => control.add_chunks(copy.lease, std::slice::from_ref(chunk)).await,
-            None => match copy.servers.control().await {
-                Ok(fresh) => control.insert(fresh).add_chunks(copy.lease, std::slice::from_ref(chunk)).await,
-                Err(fault) => Err(fault),
-            },
-        };
-        let Err(fault) = written else { return Ok(()) };
-        *control = None;
-        patience.wait(fault).await?;
-    }
-}
-
-fn tell_started(tell: &dyn Tell, table: &PlannedTable, chunks: &[ChunkRecord]) {
-    let done = chunks.iter().filter(|chunk| chunk.done);
-    let (rows_done, bytes_done) = done.fold((0, 0), |sum, chunk| (sum.0 + chunk.rows, sum.1 + chunk.bytes));
-    tell.tell(Progress::TableStarted {
-        name: table.name().clone(),
-        rows_estimate: table.rows_estimate,
-        bytes_estimate: table.data_bytes,
-        rows_done,
-        bytes_done,
-    });
-}
-
-/// Returns whether the work was taken; not when the copy is being halted.
-async fn hand_out<'a>(send: &mpsc::Sender<Work<'a>>, work: Work<'a>, shared: &Shared<'_>) -> bool {
-    tokio::select! {
-        sent = send.send(work) => sent.is_ok(),
-        () = shared.halt.cancelled() => false,
-    }
-}
-
-async fn next_chunk(
-    copy: &Copy<'_>,
-    reader: &mut Option<Box<dyn ChunkReader>>,
-    table: &PlannedTable,
-    last: Option<&ChunkRecord>,
-) -> Result<ChunkRecord, Fault> {
-    let after = last.and_then(|chunk| chunk.keys.upto.clone());
-    let rows = (copy.chunk_bytes / table.row_bytes()).clamp(1, copy.chunk_rows);
-    let border = Border { table, after: after.clone(), rows };
-    let upto = if table.has_key() { find_border(copy, reader, &border).await? } else { None };
-    Ok(ChunkRecord {
-        table: table.name().clone(),
-        seq: last.map_or(0, |chunk| chunk.seq + 1),
-        last: upto.is_none(),
-        keys: KeyRange { after, upto },
-        done: false,
-        rows: 0,
-        bytes: 0,
-    })
-}
-
-async fn find_border(
-    copy: &Copy<'_>,
-    reader: &mut Option<Box<dyn ChunkReader>>,
-    border: &Border<'_>,
-) -> Result<Option<leeward_core::row::KeyCells>, Fault> {
-    let mut patience = Patience::new(copy.tell, copy.stop);
-    loop {
-        let found = match reader {
-            Some(reader) => reader.border(border).await,
-            None => match copy.servers.reader().await {
-                Ok(fresh) => reader.insert(fresh).border(border).await,
-                Err(fault) => Err(fault),
-            },
-        };
-        match found {
-            Err(fault) if fault.decision() == Decision::Retry => {
-                *reader = None;
-                patience.wait(fault).await?;
-            }
-            found => return found,
-        }
-    }
+/// Copies what is handed out until no more comes.
+async fn workers(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
+    let workers = (0..copy.parallel.max(1)).map(|_| worker(copy, shared));
+    futures_util::future::join_all(workers).await.into_iter().collect()
 }
 
 async fn worker(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
@@ -235,46 +166,50 @@ async fn worker(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
             work = async { shared.work.lock().await.recv().await } => work,
             () = shared.halt.cancelled() => None,
         };
-        let Some((table, chunk)) = work else { return Ok(()) };
-        if has_failed(shared, table) {
+        let Some(work) = work else { return Ok(()) };
+        if shared.has_failed(work.table) {
+            shared.let_go(work.claim);
             continue;
         }
-        let copied = if table.row_bytes() >= WIDE_ROW_BYTES {
-            copy_chunk(copy, shared, &mut *shared.wide_pair.lock().await, (table, &chunk)).await
+        let copied = if work.table.row_bytes() >= WIDE_ROW_BYTES {
+            copy_chunk(copy, shared, &mut *shared.wide_pair.lock().await, &work).await
         } else {
-            copy_chunk(copy, shared, &mut pair, (table, &chunk)).await
+            copy_chunk(copy, shared, &mut pair, &work).await
         };
-        match copied {
-            Ok((rows, bytes)) => {
-                let mut result = shared.result.lock().expect("no panic while held");
-                result.rows += rows;
-                result.bytes += bytes;
-                copy.tell.tell(Progress::Rows { name: table.name().clone(), rows, bytes });
-                if chunk.last {
-                    copy.tell.tell(Progress::TableDone { name: table.name().clone() });
-                }
-            }
-            Err(fault) => {
-                let ended = fail_table(shared, table, fault);
-                if ended.is_err() {
-                    shared.halt.cancel();
-                    return ended;
-                }
-            }
+        let settled = settle(copy, shared, &work, copied);
+        if settled.is_err() {
+            shared.halt.cancel();
+            return settled;
         }
     }
 }
 
-fn has_failed(shared: &Shared<'_>, table: &PlannedTable) -> bool {
-    shared.failed.lock().expect("no panic while held").contains(table.name())
-}
-
-/// Takes one table out of the copy, if the fault is the table's alone.
-fn fail_table(shared: &Shared<'_>, table: &PlannedTable, fault: Fault) -> Result<(), Fault> {
-    let fault = crate::apply::table_fault(fault.of(table.name()))?;
-    if shared.failed.lock().expect("no panic while held").insert(table.name().clone()) {
-        shared.result.lock().expect("no panic while held").failed.push((table.name().clone(), fault));
+/// Takes in what came of a chunk. An error ends the copy. The claim on a chunk that failed is no longer renewed, so that it
+/// comes to another process in time.
+fn settle(
+    copy: &Copy<'_>,
+    shared: &Shared<'_>,
+    work: &Work<'_>,
+    copied: Result<(u64, u64), Fault>,
+) -> Result<(), Fault> {
+    let name = work.table.name();
+    match copied {
+        Ok((rows, bytes)) => {
+            let mut result = shared.result.lock().expect("no panic while held");
+            result.rows += rows;
+            result.bytes += bytes;
+            copy.tell.tell(Progress::Rows { name: name.clone(), rows, bytes });
+            if work.chunk.last {
+                copy.tell.tell(Progress::TableDone { name: name.clone() });
+            }
+        }
+        Err(fault) if fault.kind == FaultKind::ClaimLost => {
+            let text = format!("chunk {} of {name} went to another process meanwhile; nothing of it was kept", work.chunk.seq);
+            copy.tell.tell(Progress::Note(text));
+        }
+        Err(fault) => shared.fail_table(work.table, fault)?,
     }
+    shared.let_go(work.claim);
     Ok(())
 }
 
@@ -285,13 +220,13 @@ async fn copy_chunk(
     copy: &Copy<'_>,
     shared: &Shared<'_>,
     pair: &mut Option<Pair>,
-    (table, chunk): (&PlannedTable, &ChunkRecord),
+    work: &Work<'_>,
 ) -> Result<(u64, u64), Fault> {
     let mut mode = LoadMode::Bulk;
     let mut patience = Patience::new(copy.tell, copy.stop);
     loop {
         let copied = tokio::select! {
-            copied = try_chunk(copy, shared, pair, (table, chunk), mode) => copied,
+            copied = try_chunk(copy, shared, pair, work, mode) => copied,
             () = shared.halt.cancelled() => {
                 *pair = None;
                 return Err(Fault::new(FaultKind::Stopped, "copy rows"));
@@ -301,12 +236,17 @@ async fn copy_chunk(
             // The answer to COMMIT was lost: the chunk's own record tells.
             Err(fault) if fault.kind == FaultKind::OutcomeUnknown => {
                 *pair = None;
-                if let Some(done) = committed(copy, chunk, &mut patience).await? {
+                if let Some(done) = committed(copy, &work.chunk, &mut patience).await? {
                     return Ok(done);
                 }
                 patience.wait(fault).await?;
             }
             Err(fault) if fault.kind == FaultKind::RowsRefused && mode == LoadMode::Bulk => mode = LoadMode::Careful,
+            // What was loaded is another's to load; trying again would not give it back.
+            Err(fault) if fault.kind == FaultKind::ClaimLost => {
+                *pair = None;
+                return Err(fault);
+            }
             Err(fault) if matches!(fault.decision(), Decision::Retry | Decision::Block { .. }) => {
                 *pair = None;
                 patience.wait(fault).await?;
@@ -344,7 +284,7 @@ async fn try_chunk(
     copy: &Copy<'_>,
     shared: &Shared<'_>,
     pair: &mut Option<Pair>,
-    (table, chunk): (&PlannedTable, &ChunkRecord),
+    work: &Work<'_>,
     mode: LoadMode,
 ) -> Result<(u64, u64), Fault> {
     let (reader, loader) = match pair {
@@ -355,91 +295,17 @@ async fn try_chunk(
         }
     };
     let (mut sender, feed) = feed(&shared.wide);
+    let Work { table, chunk, claim } = work;
     let range = Range { table, keys: chunk.keys.clone() };
     let read = async {
         let read = reader.read(&range, &mut sender).await;
         sender.end(read).await
     };
-    let load = loader.load(copy.lease, ChunkOf { table, chunk }, mode, feed);
+    let load = loader.load(copy.lease, ChunkOf { table, chunk, claim: *claim }, mode, feed);
     let (read, loaded) = tokio::join!(read, load);
     // A failed read makes the load fail too; its own fault says more.
     match read {
         Err(Some(fault)) => Err(fault),
         Ok(()) | Err(None) => loaded,
-    }
-}
-
-/// The reader's end of a feed. `None` as an error means that the loader has gone, whose fault counts.
-struct Sender<'a> {
-    rows: mpsc::Sender<Sent>,
-    bytes: Arc<Semaphore>,
-    wide: &'a Semaphore,
-    /// Held from the first wide row to the chunk's end.
-    permit: Option<tokio::sync::SemaphorePermit<'a>>,
-}
-
-/// One message of a feed.
-enum Sent {
-    Rows(RowBatch, tokio::sync::OwnedSemaphorePermit),
-    End,
-    Failed,
-}
-
-struct Receiver {
-    rows: mpsc::Receiver<Sent>,
-    ended: bool,
-}
-
-fn feed(wide: &Semaphore) -> (Sender<'_>, Box<dyn Feed>) {
-    let (send, receive) = mpsc::channel(16);
-    let sender = Sender { rows: send, bytes: Arc::new(Semaphore::new(FEED_BYTES)), wide, permit: None };
-    (sender, Box::new(Receiver { rows: receive, ended: false }))
-}
-
-impl Sender<'_> {
-    async fn end(&mut self, read: Result<(), Fault>) -> Result<(), Option<Fault>> {
-        let message = if read.is_ok() { Sent::End } else { Sent::Failed };
-        let sent = self.rows.send(message).await;
-        match (read, sent) {
-            (Err(fault), _) if fault.kind == FaultKind::Stopped => Err(None),
-            (Err(fault), _) => Err(Some(fault)),
-            (Ok(()), Err(_)) => Err(None),
-            (Ok(()), Ok(())) => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl TakeRows for Sender<'_> {
-    async fn take(&mut self, rows: RowBatch) -> Result<(), Fault> {
-        let gone = || Fault::new(FaultKind::Stopped, "hand rows on");
-        if rows.bytes() > WIDE_BYTES && self.permit.is_none() {
-            self.permit = self.wide.acquire().await.ok();
-        }
-        let bytes = rows.bytes().clamp(1, FEED_BYTES) as u32;
-        let permit = self.bytes.clone().acquire_many_owned(bytes);
-        let permit = tokio::select! {
-            permit = permit => permit.map_err(|_| gone())?,
-            () = self.rows.closed() => return Err(gone()),
-        };
-        self.rows.send(Sent::Rows(rows, permit)).await.map_err(|_| gone())
-    }
-}
-
-#[async_trait]
-impl Feed for Receiver {
-    async fn next(&mut self) -> Result<Option<RowBatch>, Fault> {
-        if self.ended {
-            return Ok(None);
-        }
-        match self.rows.recv().await {
-            Some(Sent::Rows(rows, _permit)) => Ok(Some(rows)),
-            Some(Sent::End) => {
-                self.ended = true;
-                Ok(None)
-            }
-            // The reader failed or was dropped: what has been loaded is not the whole chunk.
-            Some(Sent::Failed) | None => Err(Fault::new(FaultKind::Unreachable, "read a chunk to its end")),
-        }
     }
 }

@@ -192,6 +192,7 @@ async fn fill(
         chunk_rows: settings.chunk_rows,
         tell: &Quiet,
         stop: &stop,
+        member: None,
     };
     let known = chunks.into_iter().filter(|chunk| names.contains(&chunk.table)).collect();
     let copied = copy::run(&copy, &made, known).await?;

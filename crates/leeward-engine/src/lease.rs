@@ -21,6 +21,35 @@ pub struct Claim {
     pub ttl_s: u64,
 }
 
+/// What came of asking once.
+#[derive(Debug)]
+pub enum Asked {
+    /// It is ours.
+    Ours(Lease),
+    /// Another process holds it.
+    HeldBy {
+        /// Who, as it described itself.
+        holder: String,
+        /// Seconds until it lapses unless renewed.
+        lapses_in_s: u64,
+    },
+}
+
+/// Asks for the lease once.
+pub async fn ask(control: &mut dyn Control, lane: &str, claim: &Claim) -> Result<Asked, Fault> {
+    match control.acquire(lane, &claim.holder, claim.ttl_s).await? {
+        LeaseAnswer::Granted(lease) => {
+            info!(lane, epoch = lease.epoch, "lease taken");
+            Ok(Asked::Ours(lease))
+        }
+        LeaseAnswer::HeldBy { holder, lapses_in_s } => Ok(Asked::HeldBy { holder, lapses_in_s }),
+        LeaseAnswer::Promoted => {
+            let why = "the target has been promoted: it serves the application, and no Leeward may write it";
+            Err(Fault::new(FaultKind::Refused(why.into()), "ask for the lease").on(Side::Target))
+        }
+    }
+}
+
 /// Waits until the lease is ours. Two processes started together: one works, one waits here.
 pub async fn acquire(
     control: &mut dyn Control,
@@ -30,19 +59,12 @@ pub async fn acquire(
 ) -> Result<Lease, Fault> {
     let mut told = String::new();
     loop {
-        match control.acquire(lane, &claim.holder, claim.ttl_s).await {
+        match ask(control, lane, claim).await {
             // Whoever proves the lease just now holds its row, or has vanished with it until the server notices.
             Err(fault) if fault.kind == FaultKind::Conflict => info!(lane, "the lease is locked; asking again"),
             Err(fault) => return Err(fault),
-            Ok(LeaseAnswer::Granted(lease)) => {
-                info!(lane, epoch = lease.epoch, "lease taken");
-                return Ok(lease);
-            }
-            Ok(LeaseAnswer::Promoted) => {
-                let why = "the target has been promoted: it serves the application, and no Leeward may write it";
-                return Err(Fault::new(FaultKind::Refused(why.into()), "ask for the lease").on(Side::Target));
-            }
-            Ok(LeaseAnswer::HeldBy { holder, lapses_in_s }) => {
+            Ok(Asked::Ours(lease)) => return Ok(lease),
+            Ok(Asked::HeldBy { holder, lapses_in_s }) => {
                 if told != holder {
                     info!(lane, holder, lapses_in_s, "another Leeward holds the lease; waiting for it");
                     told = holder;

@@ -29,6 +29,13 @@ pub enum Progress {
         /// How many bytes.
         bytes: u64,
     },
+    /// Rows of some table were committed by another process that shares the copy.
+    Elsewhere {
+        /// How many rows.
+        rows: u64,
+        /// How many bytes.
+        bytes: u64,
+    },
     /// A table's rows have all been copied.
     TableDone {
         /// Which.

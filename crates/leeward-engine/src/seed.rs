@@ -1,8 +1,10 @@
 //! The seed: definitions first, marks noted before the first read, rows in parallel chunks, indexes and foreign keys after
 //! them, and one comparison of every row at the end. Kill it at any moment and run it again: it goes on.
 
+mod closing;
+mod join;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Fault, FaultKind};
@@ -10,27 +12,17 @@ use leeward_core::fingerprint::fingerprint;
 use leeward_core::lane::{LaneState, TableRecord, TableState};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{Plan, PlannedTable};
-use leeward_core::port::{Control, Event, Lease, Servers, Shape, TablePart};
+use leeward_core::port::{Control, Event, Lease, Member, Servers, Shape, TablePart};
 use leeward_core::survey::ObjectFacts;
 use tokio_util::sync::CancellationToken;
 
-use crate::brake::Braking;
 use crate::copy::{self, Copy};
-use crate::cycle::{self, Hands};
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
 use crate::look;
 use crate::objects;
-use crate::pace::ScrubPace;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
-use crate::sync;
-
-/// Wait between the cycles of the closing comparison while a transaction on the source holds the fence.
-const FENCE_WAIT: Duration = Duration::from_millis(250);
-
-/// How often a fault that passes by itself is put up with in the closing comparison.
-const CYCLE_TRIES_MAX: u32 = 100;
 
 /// What to do with tables that are on the target and were not put there by Leeward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +33,15 @@ pub enum Found {
     Adopt,
 }
 
+/// What to do when another process works on the lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// Wait until it is done.
+    Wait,
+    /// Help it with the copy, if it seeds; lead on if it is gone.
+    Join,
+}
+
 /// How a seed is run.
 #[derive(Debug, Clone)]
 pub struct SeedOptions {
@@ -48,20 +49,54 @@ pub struct SeedOptions {
     pub claim: Claim,
     /// Tables already there.
     pub found: Found,
+    /// Other processes.
+    pub others: Others,
     /// Chunks copied at once, over the policy's number.
     pub parallel: Option<usize>,
+}
+
+impl SeedOptions {
+    /// Returns how many chunks are copied at once.
+    fn parallel(&self, plan: &Plan) -> usize {
+        self.parallel.unwrap_or(plan.settings.seed.parallel).max(1)
+    }
+
+    /// Returns this process as one of those that share a copy.
+    fn member(&self, plan: &Plan) -> Member {
+        Member {
+            name: self.claim.holder.clone(),
+            parallel: self.parallel(plan),
+            ttl_s: self.claim.ttl_s,
+            plan: plan.hash.clone(),
+        }
+    }
+}
+
+/// What this process was in a seed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeedRole {
+    /// It held the lane's lease and brought the seed to its end.
+    #[default]
+    Led,
+    /// It helped with the rows; another process has brought the seed to its end.
+    Helped,
 }
 
 /// What a seed did.
 #[must_use]
 #[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct SeedReport {
+    /// What this process was.
+    pub role: SeedRole,
     /// Tables on the target now.
     pub tables: usize,
     /// Rows copied by this run.
     pub rows: u64,
     /// Bytes copied by this run.
     pub bytes: u64,
+    /// Rows that other processes have copied meanwhile.
+    pub rows_elsewhere: u64,
     /// Rows that the closing comparison added, rewrote or deleted.
     pub rows_repaired: u64,
     /// Rows compared by it.
@@ -93,13 +128,26 @@ pub async fn run(
 ) -> Result<SeedReport, Fault> {
     let mut shape = servers.shape().await?;
     let mut control = servers.control().await?;
-    let existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
+    let mut existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
     control.migrate().await?;
-    let lease = lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?;
+    let mut report = SeedReport::default();
+    let lease = match options.others {
+        Others::Wait => lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?,
+        Others::Join => {
+            let ours = join::until_ours(servers.as_ref(), (&plan, options), (tell, stop), &mut report).await?;
+            let Some(lease) = ours else { return Ok(report) };
+            lease
+        }
+    };
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
     let work = async {
+        if options.others == Others::Join {
+            // The connections have been idle, and another process has led, for as long as it took.
+            (shape, control) = tokio::try_join!(servers.shape(), servers.control())?;
+            existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
+        }
         let lane = take_up(control.as_mut(), plan, (&lease, objects, tell)).await?;
-        let mut seed = Seed { servers, options, tell, stop, lease: lease.clone(), lane, report: SeedReport::default() };
+        let mut seed = Seed { servers, options, tell, stop, lease: lease.clone(), lane, report };
         seed.run(control.as_mut(), shape.as_mut(), (&existing, objects)).await?;
         Ok(seed.report)
     };
@@ -308,27 +356,44 @@ impl Seed<'_> {
             return Ok(());
         }
         self.phase("copying rows");
-        let known = control.chunks(&self.lane.plan.settings.lane).await?;
-        let settings = &self.lane.plan.settings.seed;
+        let (plan, member) = (&self.lane.plan, self.options.member(&self.lane.plan));
+        self.clear_claims().await?;
+        let known = control.chunks(&plan.settings.lane).await?;
         let copy = Copy {
             servers: self.servers.as_ref(),
             lease: &self.lease,
-            parallel: self.options.parallel.unwrap_or(settings.parallel),
-            chunk_bytes: settings.chunk_bytes,
-            chunk_rows: settings.chunk_rows,
+            parallel: member.parallel,
+            chunk_bytes: plan.settings.seed.chunk_bytes,
+            chunk_rows: plan.settings.seed.chunk_rows,
             tell: self.tell,
             stop: self.stop,
+            member: Some(&member),
         };
         let tables: Vec<&PlannedTable> = seeding.iter().map(|&at| &self.lane.tables[at].planned).collect();
         let copied = copy::run(&copy, &tables, known).await?;
-        self.report.rows = copied.rows;
-        self.report.bytes = copied.bytes;
+        self.report.rows += copied.rows;
+        self.report.bytes += copied.bytes;
+        self.report.rows_elsewhere = copied.rows_elsewhere;
         for (name, fault) in copied.failed {
             if let Some(at) = self.lane.tables.iter().position(|table| *table.planned.name() == name) {
                 self.quarantine(at, fault)?;
             }
         }
         Ok(())
+    }
+
+    /// Takes back what earlier leaders have put up, before it is read which chunks are done: from here on no load of those
+    /// who helped them can be committed.
+    async fn clear_claims(&self) -> Result<(), Fault> {
+        let mut patience = Patience::new(self.tell, self.stop);
+        loop {
+            let cleared = match self.servers.claims().await {
+                Ok(mut claims) => claims.clear(&self.lease).await,
+                Err(fault) => Err(fault),
+            };
+            let Err(fault) = cleared else { return Ok(()) };
+            patience.wait(fault).await?;
+        }
     }
 
     /// Adds what was left for after the rows, several tables at once. A foreign key that cannot be added is a note: the
@@ -339,7 +404,7 @@ impl Seed<'_> {
             return Ok(());
         }
         self.phase(phase);
-        let parallel = self.options.parallel.unwrap_or(self.lane.plan.settings.seed.parallel).max(1);
+        let parallel = self.options.parallel(&self.lane.plan);
         let share = seeding.len().div_ceil(parallel);
         let shares = seeding.chunks(share).map(|some| self.finish_some(some, ddl, part));
         for faults in futures_util::future::join_all(shares).await {
@@ -393,103 +458,5 @@ impl Seed<'_> {
             }
         }
         Ok(failed)
-    }
-
-    /// Catches up with what changed during the copy and compares every row, until all tables are live.
-    async fn close_the_gap(&mut self) -> Result<(), Fault> {
-        self.phase("catching up and comparing every row");
-        for at in self.seeding() {
-            self.lane.tables[at].record.state = TableState::CatchingUp;
-        }
-        self.lane.record.state = LaneState::CatchingUp;
-        self.store_records().await?;
-        let mut pace = ScrubPace::full();
-        let mut tries = 0;
-        let mut held = false;
-        while !self.lane.all_live() || self.lane.record.state != LaneState::Live {
-            if self.stop.is_cancelled() {
-                return Err(Fault::new(FaultKind::Stopped, "compare every row"));
-            }
-            if let Err(fault) = self.cycles(&mut pace, &mut held).await {
-                tries += 1;
-                self.endure(fault, tries).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes all records over a new connection: the one that the seed began with has been idle for as long as the copy
-    /// took.
-    async fn store_records(&self) -> Result<(), Fault> {
-        let records: Vec<&TableRecord> = self.lane.tables.iter().map(|table| &table.record).collect();
-        let mut patience = Patience::new(self.tell, self.stop);
-        loop {
-            let stored = match self.servers.control().await {
-                Ok(mut control) => control.record(&self.lease, &self.lane.record, &records, &[]).await,
-                Err(fault) => Err(fault),
-            };
-            match stored {
-                Ok(()) => return Ok(()),
-                // Written twice, they are what they are.
-                Err(fault) => patience.wait(fault).await?,
-            }
-        }
-    }
-
-    /// Runs cycles on one pair of connections until all tables are live or something fails.
-    async fn cycles(&mut self, pace: &mut ScrubPace, held: &mut bool) -> Result<(), Fault> {
-        let (mut source, mut target) = tokio::try_join!(self.servers.source(), self.servers.target())?;
-        while !self.lane.all_live() || self.lane.record.state != LaneState::Live {
-            if self.stop.is_cancelled() {
-                return Ok(());
-            }
-            let mut hands = Hands {
-                source: source.as_mut(),
-                target: target.as_mut(),
-                lease: &self.lease,
-                pace: &mut *pace,
-                braking: Braking::Off,
-            };
-            let report = cycle::run(&mut self.lane, &mut hands).await?;
-            self.report.rows_repaired += report.rows_repaired();
-            self.report.rows_compared += report.rows_compared;
-            if !self.lane.fence_proved {
-                self.tell_holders(held);
-                tokio::time::sleep(FENCE_WAIT).await;
-            }
-        }
-        Ok(())
-    }
-
-    fn tell_holders(&self, held: &mut bool) {
-        if let (false, Some(holder)) = (*held, self.lane.record.holders.first()) {
-            let thread = holder.thread.map_or(String::new(), |thread| format!(" (thread {thread})"));
-            let text = format!("waiting for a transaction of {}{thread} on the source to end", holder.account);
-            self.tell.tell(Progress::Note(text));
-            *held = true;
-        }
-    }
-
-    /// Puts up with a fault that passes by itself; takes a table out for one that is its own.
-    async fn endure(&mut self, fault: Fault, tries: u32) -> Result<(), Fault> {
-        use leeward_core::fault::Decision;
-        match fault.decision() {
-            Decision::Quarantine { .. } => {
-                let at = self.lane.tables.iter().position(|table| Some(table.planned.name()) == fault.table.as_ref());
-                at.map_or(Ok(()), |at| self.quarantine(at, fault))
-            }
-            Decision::Retry if tries < CYCLE_TRIES_MAX => {
-                self.tell.tell(Progress::Note(format!("trying again: {fault}")));
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                // A commit whose answer was lost may have happened: what is stored tells.
-                if let Ok(mut control) = self.servers.control().await
-                    && let Ok(lane) = sync::load(control.as_mut(), &self.lane.record.lane).await
-                {
-                    self.lane.go_on_with(lane);
-                }
-                Ok(())
-            }
-            _ => Err(fault),
-        }
     }
 }

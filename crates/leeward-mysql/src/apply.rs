@@ -110,7 +110,8 @@ pub async fn prove(session: &mut Session, lease: &Lease) -> Result<(), Fault> {
     check(session, sets.iter().find_map(|rows| rows.first()), lease, DOING).await
 }
 
-async fn check(session: &mut Session, row: Option<&Row>, lease: &Lease, doing: &str) -> Result<(), Fault> {
+/// Rolls back unless a row of the lease (epoch, promoted) says that it is ours.
+pub(crate) async fn check(session: &mut Session, row: Option<&Row>, lease: &Lease, doing: &str) -> Result<(), Fault> {
     let ours = row.is_some_and(|row| {
         text(row, 0).and_then(|epoch| epoch.parse().ok()) == Some(lease.epoch) && text(row, 1) == Some("0")
     });

@@ -1,6 +1,9 @@
 //! The control schema `leeward` on the target: everything that outlives a process. Records are stored whole as JSON, with
 //! the columns that people and locks need beside them.
 
+mod chunks;
+pub mod claims;
+
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use leeward_core::brake::Acceptance;
@@ -9,7 +12,6 @@ use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{PLAN_FORMAT, Plan, PlannedTable};
 use leeward_core::port::{ChunkRecord, Control, Event, Lease, LeaseAnswer, LeaseRecord, Records};
-use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::survey::ObjectFacts;
 use mysql_async::Row;
 use serde::Serialize;
@@ -22,6 +24,7 @@ use crate::fence::{print_time, time};
 use crate::migrate;
 use crate::session::Session;
 use crate::sql::literal;
+pub use chunks::mark_chunk_done;
 
 /// Events kept per lane. At one a second that is more than a day; older ones are history that logs keep better.
 const EVENTS_KEPT: u32 = 100_000;
@@ -43,19 +46,23 @@ impl MySqlControl {
         Ok(MySqlControl { session })
     }
 
-    /// Runs `work` as one transaction under the lease.
     async fn under(&mut self, lease: &Lease, work: &str) -> Result<(), Fault> {
-        apply::begin(&mut self.session, lease).await?;
-        let done = match self.session.run("write the control schema", work).await {
-            Ok(_) => apply::prove(&mut self.session, lease).await,
-            Err(fault) => Err(fault),
-        };
-        if let Err(fault) = done {
-            let _ = self.session.run("roll back", "ROLLBACK").await;
-            return Err(fault);
-        }
-        self.session.commit("commit the control schema").await
+        under(&mut self.session, lease, work).await
     }
+}
+
+/// Runs `work` as one transaction under the lease.
+async fn under(session: &mut Session, lease: &Lease, work: &str) -> Result<(), Fault> {
+    apply::begin(session, lease).await?;
+    let done = match session.run("write the control schema", work).await {
+        Ok(_) => apply::prove(session, lease).await,
+        Err(fault) => Err(fault),
+    };
+    if let Err(fault) = done {
+        let _ = session.run("roll back", "ROLLBACK").await;
+        return Err(fault);
+    }
+    session.commit("commit the control schema").await
 }
 
 #[async_trait]
@@ -139,7 +146,7 @@ impl Control for MySqlControl {
         let names =
             |table: &PlannedTable| format!("({},{})", literal(&table.name().schema), literal(&table.name().table));
         let kept: Vec<String> = plan.tables.iter().map(names).collect();
-        for from in ["table_state", "chunk", "acceptance"] {
+        for from in ["table_state", "chunk", "chunk_claim", "acceptance"] {
             query.push_str(&format!(";DELETE FROM leeward.{from} WHERE lane={lane}"));
             if !kept.is_empty() {
                 query.push_str(&format!(" AND (schema_name,table_name) NOT IN ({})", kept.join(",")));
@@ -292,26 +299,19 @@ impl Control for MySqlControl {
     async fn chunks(&mut self, lane: &str) -> Result<Vec<ChunkRecord>, Fault> {
         const DOING: &str = "read the seed's chunks";
         let query = format!(
-            "SELECT schema_name,table_name,seq,after_key,upto_key,is_last,done,row_count,byte_count \
-             FROM leeward.chunk WHERE lane={} ORDER BY schema_name,table_name,seq",
+            "SELECT {} FROM leeward.chunk c WHERE lane={} ORDER BY schema_name,table_name,seq",
+            chunks::COLUMNS,
             literal(lane)
         );
         let rows = self.session.rows(DOING, &query).await?;
-        let read = |row: &Row| read_chunk(row).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(Side::Target));
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| chunks::read(row, DOING)).collect()
     }
 
     async fn add_chunks(&mut self, lease: &Lease, chunks: &[ChunkRecord]) -> Result<(), Fault> {
         if chunks.is_empty() {
             return Ok(());
         }
-        let rows: Vec<String> = chunks.iter().map(|chunk| chunk_row(&lease.lane, chunk)).collect();
-        let query = format!(
-            "INSERT INTO leeward.chunk (lane,schema_name,table_name,seq,after_key,upto_key,is_last) VALUES {} \
-             ON DUPLICATE KEY UPDATE is_last=VALUES(is_last)",
-            rows.join(",")
-        );
-        self.under(lease, &query).await
+        self.under(lease, &chunks::add_query(&lease.lane, chunks)).await
     }
 }
 
@@ -319,25 +319,6 @@ impl Control for MySqlControl {
 pub async fn write_records(session: &mut Session, lane: &str, records: Records<'_>) -> Result<(), Fault> {
     let query = records_query(lane, records)?;
     session.run("write marks and states", &query).await.map(|_| ())
-}
-
-/// Marks a chunk done in the connection's open transaction.
-pub async fn mark_chunk_done(
-    session: &mut Session,
-    lane: &str,
-    chunk: &ChunkRecord,
-    (rows, bytes): (u64, u64),
-) -> Result<(), Fault> {
-    let query = format!(
-        "UPDATE leeward.chunk SET done=1,row_count={rows},byte_count={bytes} WHERE {} AND seq={} AND done=0",
-        chunk_table(lane, &chunk.table),
-        chunk.seq
-    );
-    let outcome = session.run("mark a chunk done", &query).await?;
-    if outcome.affected == 1 {
-        return Ok(());
-    }
-    Err(Fault::new(FaultKind::LeaseLost, "mark a chunk done").on(Side::Target).of(&chunk.table))
 }
 
 fn records_query(lane: &str, (record, tables, events): Records<'_>) -> Result<String, Fault> {
@@ -423,43 +404,6 @@ fn event_row(lane: &str, event: &Event) -> String {
 fn read_event(row: &Row) -> Option<(NaiveDateTime, Event)> {
     let table = text(row, 2).zip(text(row, 3)).map(|(schema, table)| TableName::new(schema, table));
     Some((time(row, 0)?, Event { kind: text(row, 1)?.to_owned(), table, text: text(row, 4)?.to_owned() }))
-}
-
-fn chunk_table(lane: &str, table: &TableName) -> String {
-    format!(
-        "lane={} AND schema_name={} AND table_name={}",
-        literal(lane),
-        literal(&table.schema),
-        literal(&table.table)
-    )
-}
-
-fn chunk_row(lane: &str, chunk: &ChunkRecord) -> String {
-    let border =
-        |key: &Option<KeyCells>| key.as_ref().map_or("NULL".to_owned(), |key| format!("'{}'", key.to_hex().join(",")));
-    format!(
-        "({},{},{},{},{},{},{})",
-        literal(lane),
-        literal(&chunk.table.schema),
-        literal(&chunk.table.table),
-        chunk.seq,
-        border(&chunk.keys.after),
-        border(&chunk.keys.upto),
-        u8::from(chunk.last)
-    )
-}
-
-fn read_chunk(row: &Row) -> Option<ChunkRecord> {
-    let border = |hex: Option<&str>| hex.and_then(|hex| KeyCells::from_hex(hex.split(',')));
-    Some(ChunkRecord {
-        table: TableName::new(text(row, 0)?, text(row, 1)?),
-        seq: u32::try_from(number(row, 2)).ok()?,
-        keys: KeyRange { after: border(text(row, 3)), upto: border(text(row, 4)) },
-        last: text(row, 5) == Some("1"),
-        done: text(row, 6) == Some("1"),
-        rows: number(row, 7),
-        bytes: number(row, 8),
-    })
 }
 
 fn lane_state(state: &LaneState) -> &'static str {

@@ -117,10 +117,24 @@ impl ChunkLoader for MySqlLoader {
                 return Err(fault.of(chunk.table.name()));
             }
         };
-        control::mark_chunk_done(&mut self.session, &lease.lane, chunk.chunk, loaded).await?;
-        apply::prove(&mut self.session, lease).await?;
+        self.mark_done(lease, chunk, loaded).await?;
         self.session.commit("commit a chunk").await?;
         Ok(loaded)
+    }
+}
+
+impl MySqlLoader {
+    /// Marks the chunk done, and proves that it is ours to load.
+    async fn mark_done(&mut self, lease: &Lease, of: ChunkOf<'_>, loaded: (u64, u64)) -> Result<(), Fault> {
+        let marked = control::mark_chunk_done(&mut self.session, &lease.lane, of.chunk, loaded).await;
+        match (marked, of.claim) {
+            (Ok(()), None) => apply::prove(&mut self.session, lease).await,
+            (Ok(()), Some(claim)) => control::claims::prove(&mut self.session, lease, claim).await,
+            (Err(fault), Some(_)) if fault.kind == FaultKind::LeaseLost => {
+                Err(Fault { kind: FaultKind::ClaimLost, ..fault })
+            }
+            (Err(fault), _) => Err(fault),
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
-use leeward_core::port::{ChunkLoader, ChunkReader, Control, Servers, Shape, Shapes, Source, Target};
+use leeward_core::port::{ChunkLoader, ChunkReader, Claims, Control, Servers, Shape, Shapes, Source, Target};
 
 use crate::apply::MySqlTarget;
 use crate::control::MySqlControl;
+use crate::control::claims::MySqlClaims;
 use crate::cut::MySqlSource;
 use crate::endpoint::Endpoint;
 use crate::load::{MySqlLoader, MySqlReader};
@@ -58,6 +59,10 @@ impl Servers for MySqlServers {
 
     async fn loader(&self) -> Result<Box<dyn ChunkLoader>, Fault> {
         Ok(Box::new(MySqlLoader::connect(&self.target).await?))
+    }
+
+    async fn claims(&self) -> Result<Box<dyn Claims>, Fault> {
+        Ok(Box::new(MySqlClaims::connect(&self.target).await?))
     }
 
     async fn view(&self, side: Side) -> Result<Box<dyn Source>, Fault> {

@@ -61,9 +61,14 @@ Creates the tables on the target and copies all rows in chunks. Killed at any mo
 again, it continues. Refuses a target that already holds such tables, unless --adopt is given:
 then they are compared and repaired instead of loaded.
 
+With --join any number of processes, on any number of machines, share one copy: start all of them
+with the same command. Whichever comes first leads; the others help it, and lead on if it dies. A
+seed that runs without it can be joined too. Each ends when the seed is done.
+
 Examples:
   leeward seed --databases shop
   leeward seed --plan plan.json --parallel 8
+  leeward seed --databases shop --join
   leeward seed --databases shop --adopt";
 
 const SYNC_HELP: &str = "\
@@ -175,6 +180,10 @@ pub struct SeedArgs {
     /// The tables are on the target already: compare and repair them instead of loading
     #[arg(long)]
     pub adopt: bool,
+
+    /// Share the copy with every process that is started so: one leads, the others help
+    #[arg(long)]
+    pub join: bool,
 
     /// Chunks copied at once. Default: as the policy says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]

@@ -147,6 +147,8 @@ impl Show {
                     bar.set_length(bar.length().unwrap_or(0).max(bar.position()));
                 }
             }
+            // Whose table it was is not told; the total shows it.
+            Progress::Elsewhere { .. } => {}
             Progress::TableDone { name } => {
                 if let Some(bar) = state.table_bars.remove(name) {
                     bar.finish_and_clear();
@@ -188,7 +190,7 @@ fn line_of(work: Work, news: &Progress) -> Option<String> {
             })
         }
         Progress::TableDone { name } => Some(format!("{} {name}", work.done())),
-        Progress::Rows { .. } => None,
+        Progress::Rows { .. } | Progress::Elsewhere { .. } => None,
     }
 }
 
@@ -239,6 +241,11 @@ impl Tally {
             }
             Progress::Rows { name, rows, bytes } => {
                 self.tables.entry(name.clone()).or_default().bytes += bytes;
+                self.rows += rows;
+                self.bytes += bytes;
+                self.sample(now);
+            }
+            Progress::Elsewhere { rows, bytes } => {
                 self.rows += rows;
                 self.bytes += bytes;
                 self.sample(now);

@@ -59,7 +59,7 @@ leeward_testkit::each_kind! {
         let chunk =
             ChunkRecord { table: table.name().clone(), seq: 0, keys, last: true, done: false, rows: 0, bytes: 0 };
         control.add_chunks(&lease, std::slice::from_ref(&chunk)).await?;
-        let of = ChunkOf { table: &table, chunk: &chunk };
+        let of = ChunkOf { table: &table, chunk: &chunk, claim: None };
         for last in [
             [Some("1"), Some("new"), Some("b"), Some("2")],
             [Some("3"), Some("long"), Some("b"), Some("2")],

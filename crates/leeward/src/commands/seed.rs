@@ -1,6 +1,6 @@
 //! `leeward seed`: the first copy.
 
-use leeward_engine::seed::{self, Found, SeedOptions, SeedReport};
+use leeward_engine::seed::{self, Found, Others, SeedOptions, SeedReport, SeedRole};
 
 use super::{Desk, planning, witness};
 use crate::cli::SeedArgs;
@@ -26,6 +26,7 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let options = SeedOptions {
         claim: wire::claim(&desk.settings),
         found: if args.adopt { Found::Adopt } else { Found::Refuse },
+        others: if args.join { Others::Join } else { Others::Wait },
         parallel: args.parallel.map(usize::from),
     };
     let lane = plan.settings.lane.clone();
@@ -34,20 +35,33 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let report = seed::run(&servers, (plan, &survey.objects), &options, show.as_ref(), &stop).await;
     show.finish();
     let report = report?;
-    witness::look_once(&desk.settings, &lane).await;
+    if report.role == SeedRole::Led {
+        witness::look_once(&desk.settings, &lane).await;
+    }
     report::write(desk.talk, &report, || text(&report))?;
     Ok(if report.quarantined.is_empty() { Answer::Yes } else { Answer::No })
 }
 
 fn text(report: &SeedReport) -> String {
-    let mut lines = vec![format!(
-        "Seeded {} tables: {} rows ({}) copied, {} rows compared, {} of them brought up to date.",
-        report.tables,
-        report.rows,
-        words::bytes(report.bytes),
-        report.rows_compared,
-        report.rows_repaired
-    )];
+    let mut lines = vec![match report.role {
+        SeedRole::Led => format!(
+            "Seeded {} tables: {} rows ({}) copied, {} rows compared, {} of them brought up to date.",
+            report.tables,
+            report.rows,
+            words::bytes(report.bytes),
+            report.rows_compared,
+            report.rows_repaired
+        ),
+        SeedRole::Helped => format!(
+            "Helped to seed {} tables: {} rows ({}) copied here; another process has compared every row.",
+            report.tables,
+            report.rows,
+            words::bytes(report.bytes)
+        ),
+    }];
+    if report.rows_elsewhere > 0 {
+        lines.push(format!("{} rows were copied by other processes.", report.rows_elsewhere));
+    }
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     for (name, reason, remedy) in &report.quarantined {
         lines.push(format!("! {name} was left out: {reason}"));
