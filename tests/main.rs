@@ -25,6 +25,7 @@ mod lease;
 mod marks;
 mod readiness;
 mod seed;
+mod seed_join;
 mod soft_delete;
 mod sync;
 mod tombstones;

@@ -106,6 +106,11 @@ impl Running {
         .await
     }
 
+    /// Returns its process id.
+    pub fn id(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
     /// Returns whether it still runs.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait().context("look at leeward")?.is_none())

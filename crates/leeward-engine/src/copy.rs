@@ -204,7 +204,8 @@ fn settle(
             }
         }
         Err(fault) if fault.kind == FaultKind::ClaimLost => {
-            let text = format!("chunk {} of {name} went to another process meanwhile; nothing of it was kept", work.chunk.seq);
+            let text =
+                format!("chunk {} of {name} went to another process meanwhile; nothing of it was kept", work.chunk.seq);
             copy.tell.tell(Progress::Note(text));
         }
         Err(fault) => shared.fail_table(work.table, fault)?,

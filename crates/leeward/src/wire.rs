@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
-use leeward_core::port::{Control, Servers};
+use leeward_core::port::{Claims, Control, Servers};
 use leeward_core::survey::Survey;
 use leeward_engine::lease::Claim;
 use leeward_mysql::control::MySqlControl;
+use leeward_mysql::control::claims::MySqlClaims;
 use leeward_mysql::endpoint::{Endpoint, FixedPassword, PasswordFile, PasswordSource};
 use leeward_mysql::servers::MySqlServers;
 use leeward_mysql::session::Session;
@@ -81,6 +82,14 @@ async fn password(settings: &Settings, side: &SideSettings) -> Result<Arc<dyn Pa
 /// Whatever keeps a connection from being made.
 pub async fn control(target: &Endpoint) -> Result<Box<dyn Control>, Fault> {
     Ok(Box::new(MySqlControl::connect(target).await?))
+}
+
+/// Connects to what the processes of a seed share.
+///
+/// # Errors
+/// Whatever keeps a connection from being made.
+pub async fn claims(target: &Endpoint) -> Result<Box<dyn Claims>, Fault> {
+    Ok(Box::new(MySqlClaims::connect(target).await?))
 }
 
 /// Returns both servers for the engine, which opens its connections itself.

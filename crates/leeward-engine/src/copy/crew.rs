@@ -19,15 +19,15 @@ use super::{Copy, Shared, Work};
 use crate::patience::Patience;
 use crate::progress::Progress;
 
-/// How often the leader looks who helps.
+/// How often the leader looks who helps, and how often whoever helps looks for work when there is none.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Chunks put up that nobody has claimed: more than members take until the leader looks again (at 20 MB each, 2.5 GB in a
 /// second), and few enough that hardly a border is found before its time.
 const OPEN_MAX: u64 = 128;
 
-/// How long whoever found nothing to claim waits before it asks again.
-const ASK_AGAIN: Duration = Duration::from_millis(250);
+/// How long the leader waits for what others are copying before it looks again: the seed stands still meanwhile.
+const WAIT: Duration = Duration::from_millis(250);
 
 /// The leader's side.
 pub(super) struct Sharing<'c> {
@@ -140,7 +140,7 @@ impl<'c> Sharing<'c> {
                 Turn::Wait => {
                     drop(room);
                     self.look(shared).await;
-                    pause(shared).await;
+                    pause(shared, WAIT).await;
                 }
                 Turn::End { rows } => return Ok(Some(rows.saturating_sub(self.elsewhere.before.0))),
             }
@@ -189,19 +189,16 @@ async fn open<'s>(claims: &'s mut Option<Box<dyn Claims>>, copy: &Copy<'_>) -> R
 }
 
 /// Waits for room for one more chunk; nothing when the copy is being halted.
-async fn room<'s, 'a>(
-    send: &'s mpsc::Sender<Work<'a>>,
-    shared: &Shared<'_>,
-) -> Option<mpsc::Permit<'s, Work<'a>>> {
+async fn room<'s, 'a>(send: &'s mpsc::Sender<Work<'a>>, shared: &Shared<'_>) -> Option<mpsc::Permit<'s, Work<'a>>> {
     tokio::select! {
         room = send.reserve() => room.ok(),
         () = shared.halt.cancelled() => None,
     }
 }
 
-async fn pause(shared: &Shared<'_>) {
+async fn pause(shared: &Shared<'_>, time: Duration) {
     tokio::select! {
-        () = tokio::time::sleep(ASK_AGAIN) => {}
+        () = tokio::time::sleep(time) => {}
         () = shared.halt.cancelled() => {}
     }
 }
@@ -342,7 +339,7 @@ async fn draw<'a>(
             Ok((None, true)) => return Ok(()),
             Ok((None, false)) => {
                 drop(room);
-                pause(shared).await;
+                pause(shared, LOOK_EVERY).await;
             }
             Err(fault) => {
                 drop(room);

@@ -34,7 +34,7 @@ struct Join<'a> {
     control: Option<Box<dyn Control>>,
     /// Whether a seed of our tables was seen under way, whose end is ours.
     has_joined: bool,
-    /// The leader's epoch in which that was found.
+    /// The leader's epoch in which a lane past its copy was looked at.
     joined_in: u64,
     foreign_looks: u32,
     told: String,
@@ -107,20 +107,26 @@ impl Join<'_> {
                 Asked::HeldBy { .. } => Ok(Step::Wait),
             };
         };
-        let is_under_way = matches!(state, Some(LaneState::Seeding | LaneState::CatchingUp));
-        if !is_under_way || self.joined_in == held.epoch {
+        let is_seeding = state == Some(LaneState::Seeding);
+        let is_closing = state == Some(LaneState::CatchingUp) && self.joined_in != held.epoch;
+        if !is_seeding && !is_closing {
             self.say(format!("waiting for {}, who works on the lane", held.holder));
             return Ok(Step::Wait);
         }
         let stored = control.plan(name).await?;
         match stored.filter(|stored| stored.hash == self.plan.hash || same_shapes(stored, self.plan)) {
-            Some(stored) => self.join(&stored, held, report).await,
-            None => self.foreign(&held),
+            Some(stored) if is_seeding => self.help(&stored, held, report).await,
+            None if is_seeding => self.foreign(&held),
+            ours => {
+                self.joined_in = held.epoch;
+                self.has_joined |= ours.is_some();
+                Ok(Step::Wait)
+            }
         }
     }
 
     /// Helps the leader as long as rows are copied.
-    async fn join(&mut self, stored: &Plan, held: LeaseRecord, report: &mut SeedReport) -> Result<Step, Fault> {
+    async fn help(&mut self, stored: &Plan, held: LeaseRecord, report: &mut SeedReport) -> Result<Step, Fault> {
         (self.has_joined, self.foreign_looks) = (true, 0);
         info!(lane = stored.settings.lane, epoch = held.epoch, leader = held.holder, "seed joined");
         self.say(format!("helping {}, who leads the seed", held.holder));
@@ -149,7 +155,6 @@ impl Join<'_> {
         for (name, fault) in helped? {
             self.tell.tell(Progress::Note(format!("{name} was left to the leader: {fault}")));
         }
-        self.joined_in = held.epoch;
         Ok(Step::Wait)
     }
 

@@ -153,9 +153,7 @@ impl Claims for MySqlClaims {
         let name = literal(&member.name);
         let mut query = String::new();
         if let Some(ours) = are(claims) {
-            query = format!(
-                "UPDATE leeward.chunk_claim SET member='',expires_at=NULL WHERE member={name} AND {ours};"
-            );
+            query = format!("UPDATE leeward.chunk_claim SET member='',expires_at=NULL WHERE member={name} AND {ours};");
         }
         query.push_str(&format!("DELETE FROM leeward.seed_member WHERE lane={} AND member={name}", literal(lane)));
         self.session.run("give claims back", &query).await.map(|_| ())

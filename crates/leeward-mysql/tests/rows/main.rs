@@ -5,6 +5,7 @@
 
 mod borders;
 mod catalogue;
+mod claims;
 mod conflicts;
 mod definitions;
 mod families;

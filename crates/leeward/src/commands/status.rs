@@ -1,6 +1,7 @@
 //! `leeward status`: what is written down on the target, and what waits for a person. The source is not asked.
 
-use leeward_core::lane::{TableRecord, TableState};
+use leeward_core::fault::FaultKind;
+use leeward_core::lane::{LaneState, TableRecord, TableState};
 use leeward_core::name::Side;
 use leeward_core::port::Control;
 
@@ -17,8 +18,17 @@ const EVENTS_SHOWN: u32 = 10;
 /// # Errors
 /// When the target cannot be read.
 pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
-    let mut control = wire::control(&wire::endpoint(&desk.settings, Side::Target).await?).await?;
-    let facts = read(control.as_mut(), &desk.settings.policy.settings().lane).await?;
+    let target = wire::endpoint(&desk.settings, Side::Target).await?;
+    let lane = &desk.settings.policy.settings().lane;
+    let mut facts = read(wire::control(&target).await?.as_mut(), lane).await?;
+    if facts.lane.as_ref().is_some_and(|lane| lane.state == LaneState::Seeding) {
+        facts.helpers = match wire::claims(&target).await?.crew(lane).await {
+            Ok(crew) => crew.members,
+            // The seed is that of a Leeward before copies could be shared.
+            Err(fault) if fault.kind == FaultKind::TableMissing => 0,
+            Err(fault) => return Err(fault.into()),
+        };
+    }
     let report = StatusReport::new(facts);
     report::write(desk.talk, &report, || report.text(Paint::of_stdout(desk.talk)))?;
     Ok(if report.needs_nobody() { Answer::Yes } else { Answer::No })
@@ -57,5 +67,6 @@ async fn read(control: &mut dyn Control, lane: &str) -> Result<StatusFacts, Fail
         lease: control.lease_holder(lane).await?,
         events: control.events(lane, EVENTS_SHOWN).await?,
         chunks: control.chunks(lane).await?,
+        helpers: 0,
     })
 }

@@ -26,12 +26,23 @@ pub struct StatusFacts {
     pub events: Vec<(NaiveDateTime, Event)>,
     /// Chunks of a seed.
     pub chunks: Vec<ChunkRecord>,
+    /// Processes that help who seeds.
+    pub helpers: u64,
 }
 
 impl StatusFacts {
     /// Returns the facts of a target that Leeward has never worked on.
     pub fn nothing(now: NaiveDateTime) -> StatusFacts {
-        StatusFacts { now, lane: None, plan: None, tables: vec![], lease: None, events: vec![], chunks: vec![] }
+        StatusFacts {
+            now,
+            lane: None,
+            plan: None,
+            tables: vec![],
+            lease: None,
+            events: vec![],
+            chunks: vec![],
+            helpers: 0,
+        }
     }
 }
 
@@ -109,6 +120,8 @@ pub struct SeedStatus {
     pub rows: u64,
     /// Bytes copied.
     pub bytes: u64,
+    /// Processes that share the copy, beside the one that leads.
+    pub helpers: u64,
 }
 
 /// Who works on a lane.
@@ -224,7 +237,7 @@ pub struct EventStatus {
 impl StatusReport {
     /// Makes the report.
     pub fn new(facts: StatusFacts) -> StatusReport {
-        let StatusFacts { now, lane, plan, tables, lease, events, chunks } = facts;
+        let StatusFacts { now, lane, plan, tables, lease, events, chunks, helpers } = facts;
         let holders = lane.as_ref().map(|lane| lane.holders.clone()).unwrap_or_default();
         let lane_cut = lane.as_ref().filter(|lane| lane.state == LaneState::Live).and_then(|lane| lane.cut_at);
         let mut tables: Vec<TableStatus> =
@@ -233,7 +246,7 @@ impl StatusReport {
         StatusReport {
             schema: 1,
             now,
-            lane: lane_status(lane, now, &chunks),
+            lane: lane_status(lane, now, (&chunks, helpers)),
             worker: worker(lease),
             fence: FenceStatus { unproved: plan.as_ref().and_then(unproved), holders },
             tables,
@@ -249,7 +262,7 @@ impl StatusReport {
     }
 }
 
-fn lane_status(lane: Option<LaneRecord>, now: NaiveDateTime, chunks: &[ChunkRecord]) -> LaneStatus {
+fn lane_status(lane: Option<LaneRecord>, now: NaiveDateTime, seeding: (&[ChunkRecord], u64)) -> LaneStatus {
     let Some(lane) = lane else {
         return LaneStatus {
             name: String::new(),
@@ -280,7 +293,7 @@ fn lane_status(lane: Option<LaneRecord>, now: NaiveDateTime, chunks: &[ChunkReco
         lag_ms: lane.cut_at.map(|cut_at| lag_ms(cut_at, now, lane.clock_offset_ms)),
         cycle: lane.cycle,
         plan_hash: lane.plan_hash,
-        seed: (state == LaneWord::Seeding).then(|| seed(chunks)),
+        seed: (state == LaneWord::Seeding).then(|| seed(seeding)),
     }
 }
 
@@ -290,13 +303,14 @@ fn lag_ms(cut_at: NaiveDateTime, now: NaiveDateTime, clock_offset_ms: Option<i64
     u64::try_from(apart_ms).unwrap_or(0)
 }
 
-fn seed(chunks: &[ChunkRecord]) -> SeedStatus {
+fn seed((chunks, helpers): (&[ChunkRecord], u64)) -> SeedStatus {
     let done = chunks.iter().filter(|chunk| chunk.done);
     SeedStatus {
         chunks: chunks.len() as u64,
         chunks_done: done.clone().count() as u64,
         rows: done.clone().map(|chunk| chunk.rows).sum(),
         bytes: done.map(|chunk| chunk.bytes).sum(),
+        helpers,
     }
 }
 

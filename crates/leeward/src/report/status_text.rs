@@ -94,6 +94,11 @@ fn headline(lane: &LaneStatus, paint: Paint) -> String {
         let (done, rows, bytes) = (words::count(seed.chunks_done), words::count(seed.rows), words::bytes(seed.bytes));
         let _ =
             writeln!(text, "copied so far: {done} of {} known chunks, {rows} rows, {bytes}", words::count(seed.chunks));
+        let _ = match seed.helpers {
+            0 => Ok(()),
+            1 => writeln!(text, "1 other process shares the copy"),
+            more => writeln!(text, "{more} other processes share the copy"),
+        };
     }
     if !lane.plan_hash.is_empty() {
         let _ = writeln!(text, "plan: {}", lane.plan_hash);

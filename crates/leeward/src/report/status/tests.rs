@@ -87,6 +87,17 @@ shop.orders  live   -         1,234         1.2 s ago  1 min 30 s ago  1 min 30 
 }
 
 #[test]
+fn a_seed_that_is_shared_says_by_how_many() {
+    let facts = |helpers| StatusFacts { lane: Some(lane(LaneState::Seeding)), helpers, ..nothing() };
+    let text = |helpers| StatusReport::new(facts(helpers)).text(Paint::Plain);
+    assert!(!text(0).contains("the copy"), "{}", text(0));
+    assert!(text(1).contains("\n1 other process shares the copy\n"), "{}", text(1));
+    assert!(text(3).contains("\n3 other processes share the copy\n"), "{}", text(3));
+    let json = serde_json::to_value(StatusReport::new(facts(3))).unwrap();
+    assert_eq!(json["lane"]["seed"]["helpers"], 3);
+}
+
+#[test]
 fn what_waits_for_a_person_comes_first_with_its_remedy_in_full() {
     let remedy = "ALTER TABLE `shop`.`audit` ADD COLUMN `note` text".to_owned();
     let quarantined = TableState::Quarantined {
