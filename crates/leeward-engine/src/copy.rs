@@ -204,8 +204,8 @@ fn settle(
             }
         }
         Err(fault) if fault.kind == FaultKind::ClaimLost => {
-            let text =
-                format!("chunk {} of {name} went to another process meanwhile; nothing of it was kept", work.chunk.seq);
+            let (seq, lost) = (work.chunk.seq, "went to another process meanwhile, or was taken back");
+            let text = format!("chunk {seq} of {name} {lost}; nothing of it was kept");
             copy.tell.tell(Progress::Note(text));
         }
         Err(fault) => shared.fail_table(work.table, fault)?,
