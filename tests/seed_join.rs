@@ -6,22 +6,23 @@ use anyhow::Result;
 use leeward_testkit::each_kind;
 use leeward_testkit::proxy::{Link, Proxy};
 use leeward_testkit::servers::Kind;
+use mysql_async::prelude::Queryable;
 use rustix::process::Signal;
 
 use crate::support::{ROW_VALUE, Running, Stage, eventually};
 
-/// Rows of each of the two large tables, cut into a hundred chunks.
-const ROWS: u32 = 10_000;
-const CHUNKS: u64 = 200;
+/// Rows of each of the two large tables, cut into sixty chunks.
+const ROWS: u32 = 6_000;
+const CHUNKS: u64 = 120;
 
-/// Bytes per second from the source: its 200 chunks of 18 kB take many seconds, however many processes share them, while
-/// finding borders is cheap.
-const BYTES_PER_S: u64 = 200_000;
+/// Round trip to the target. A load takes half as many again as finding a chunk and putting it up, so that the leader's one
+/// worker cannot keep up with what the leader finds.
+const ROUND_TRIP: Duration = Duration::from_millis(40);
 
-/// A stage with 200 chunks to copy. The link must be kept.
+/// A stage with 120 chunks to copy, which take a process alone half a minute.
 async fn stage(kind: Kind, name: &str) -> Result<(Stage, Proxy)> {
     let mut stage = Stage::shared(kind, name).await?;
-    stage.policy("[seed]\nchunk_rows = 100\nparallel = 2\n")?;
+    stage.policy("[seed]\nchunk_rows = 100\nparallel = 1\n")?;
     let table = |name: &str| {
         format!(
             "CREATE TABLE {name} (id INT NOT NULL PRIMARY KEY, note VARCHAR(300) NOT NULL,
@@ -42,7 +43,7 @@ async fn stage(kind: Kind, name: &str) -> Result<(Stage, Proxy)> {
             table("second")
         ))
         .await?;
-    let proxy = stage.source_through(Link { delay: Duration::ZERO, bytes_per_s_max: Some(BYTES_PER_S) }).await?;
+    let proxy = stage.target_through(Link::with_round_trip(ROUND_TRIP)).await?;
     Ok((stage, proxy))
 }
 
@@ -77,14 +78,13 @@ async fn claims(stage: &Stage, process: &Running, at_least: u64) -> Result<()> {
 
 /// Waits until a process has loaded what it claimed first and has claimed more.
 async fn helps(stage: &Stage, process: &Running) -> Result<()> {
-    let ours = format!("FROM leeward.chunk_claim WHERE lane='{}' AND member LIKE '%/{}/%'", stage.database, process.id());
+    let ours =
+        format!("FROM leeward.chunk_claim WHERE lane='{}' AND member LIKE '%/{}/%'", stage.database, process.id());
     claims(stage, process, 1).await?;
     let first: u64 = stage.target_value(&format!("SELECT COALESCE(MAX(id), 0) {ours}")).await?;
     let oldest = format!("SELECT COALESCE(MIN(id), 0) {ours}");
-    eventually("it has loaded a chunk", async || {
-        Ok((stage.target_value::<u64>(&oldest).await? > first).then_some(()))
-    })
-    .await
+    eventually("it has loaded a chunk", async || Ok((stage.target_value::<u64>(&oldest).await? > first).then_some(())))
+        .await
 }
 
 /// Every row arrived once, every chunk is recorded once and whole, and nothing is left to be claimed.
@@ -111,13 +111,13 @@ each_kind! {
     /// Four identical commands share a copy; its leader and one who helps are killed in the middle. Another leads on, and in
     /// the end every row is there once.
     async fn of_four_that_share_a_seed_two_are_killed_and_every_row_arrives_once(kind: Kind) -> Result<()> {
-        let (stage, _link) = stage(kind, "join_kill").await?;
+        let (stage, link) = stage(kind, "join_kill").await?;
         let mut processes = (0..4).map(|_| start(&stage, &["--join"])).collect::<Result<Vec<_>>>()?;
         let at = leader(&stage, &processes).await?;
         let mut led = processes.remove(at);
         led.says("3 other processes share the copy").await?;
         let helper = processes.remove(0);
-        claims(&stage, &helper, 2).await?;
+        claims(&stage, &helper, 1).await?;
         helper.kill().await?;
         let before = chunks_done(&stage).await?;
         eventually("more is copied", async || Ok((chunks_done(&stage).await? > before + 5).then_some(()))).await?;
@@ -125,6 +125,7 @@ each_kind! {
         let before = chunks_done(&stage).await?;
         assert!(before < CHUNKS, "all was copied before anybody was killed");
         let at = leader(&stage, &processes).await?;
+        link.set_delay(Duration::ZERO);
         let last = processes.remove(at).ended().await?.exits(0);
         let helped = processes.remove(0).ended().await?.exits(0);
         // A chunk of the keyless table loaded twice would have been brought up to date.
@@ -135,9 +136,13 @@ each_kind! {
 
     /// A frozen process loses its claims to others. When it wakes up it commits nothing of what it was loading, and helps on.
     async fn a_frozen_helper_loses_its_claims_and_commits_nothing_when_it_wakes(kind: Kind) -> Result<()> {
-        let (mut stage, _link) = stage(kind, "join_frozen").await?;
+        let (mut stage, link) = stage(kind, "join_frozen").await?;
         // The server ends what a frozen process has left open after two of these.
         stage.target_url.push_str("?read_timeout=5s");
+        // An open transaction on the source keeps the seed from ending before the frozen process is awake again.
+        let mut application = stage.source_conn().await?;
+        application.query_drop("START TRANSACTION").await?;
+        application.query_drop("INSERT INTO keyless VALUES (9, 'late')").await?;
         let mut led = start(&stage, &[])?;
         led.says("copying rows").await?;
         let mut helper = start(&stage, &["--join"])?;
@@ -147,9 +152,12 @@ each_kind! {
         let claimed = format!("chunk_claim WHERE lane='join_frozen' AND epoch=1 AND member LIKE '%/{}/%'", helper.id());
         let frozen = count(&stage, &claimed).await?;
         assert!(frozen > 0, "it was frozen between two chunks");
+        link.set_delay(Duration::ZERO);
         eventually("others have its chunks", async || Ok((count(&stage, &claimed).await? == 0).then_some(()))).await?;
         helper.signal(Signal::CONT)?;
         helper.says("went to another process meanwhile").await?;
+        application.query_drop("ROLLBACK").await?;
+        application.disconnect().await?;
         led.ended().await?.exits(0).says(&["Seeded 3 tables", " 0 of them brought up to date", "rows were copied by other processes"]);
         helper.ended().await?.exits(0);
         is_whole(&stage).await
@@ -157,19 +165,20 @@ each_kind! {
 
     /// One who helps and is asked to stop gives its claims back at once: nobody waits for their term.
     async fn a_stopped_helper_gives_its_chunks_back_at_once(kind: Kind) -> Result<()> {
-        let (stage, _link) = stage(kind, "join_stop").await?;
+        let (stage, link) = stage(kind, "join_stop").await?;
         let mut led = stage.leeward(&["seed"]).start()?;
         led.says("copying rows").await?;
         let helper = stage.leeward(&["seed", "--join", "--lease-ttl", "600s"]).start()?;
         led.says("1 other process shares the copy").await?;
         let status = stage.run(&["status"]).await?;
         assert!(status.text().contains("1 other process shares the copy"), "{}", status.text());
-        claims(&stage, &helper, 2).await?;
+        helps(&stage, &helper).await?;
         let asked = Instant::now();
         let id = helper.id();
         helper.stop().await?.exits(0);
         assert_eq!(count(&stage, &format!("chunk_claim WHERE lane='join_stop' AND member LIKE '%/{id}/%'")).await?, 0);
         assert_eq!(count(&stage, "seed_member WHERE lane='join_stop'").await?, 0);
+        link.set_delay(Duration::ZERO);
         led.ended().await?.exits(0);
         assert!(asked.elapsed() < Duration::from_secs(100), "its claims were waited for");
         is_whole(&stage).await
@@ -177,13 +186,14 @@ each_kind! {
 
     /// A second seed that was not asked to join waits as ever, and does nothing meanwhile.
     async fn a_seed_that_was_not_asked_to_join_waits(kind: Kind) -> Result<()> {
-        let (stage, _link) = stage(kind, "join_not").await?;
+        let (stage, link) = stage(kind, "join_not").await?;
         let mut led = start(&stage, &["--join"])?;
         led.says("copying rows").await?;
         let mut second = start(&stage, &[])?;
         second.says("another Leeward holds the lease").await?;
         assert_eq!(count(&stage, "seed_member WHERE lane='join_not'").await?, 0);
         second.stop().await?.exits(0);
+        link.set_delay(Duration::ZERO);
         led.ended().await?.exits(0);
         is_whole(&stage).await
     }

@@ -181,7 +181,7 @@ pub struct SeedArgs {
     #[arg(long)]
     pub adopt: bool,
 
-    /// Share the copy with every process that is started so: one leads, the others help
+    /// Share the copy with all processes started so: one leads, the others help
     #[arg(long)]
     pub join: bool,
 

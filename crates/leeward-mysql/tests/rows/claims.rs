@@ -132,7 +132,8 @@ leeward_testkit::each_kind! {
         ensure!(lane.claim_one(&a).await?.0 == 0 && lane.claim_one(&b).await?.0 == 1);
         let mut other = pair(kind).await?.target.connect().await?;
         other.query_drop("START TRANSACTION").await?;
-        other.query_drop("SELECT * FROM leeward.chunk_claim WHERE lane='claims_order' AND seq=2 FOR UPDATE").await?;
+        let row = "lane='claims_order' AND schema_name='claims_order' AND table_name='t' AND seq=2";
+        other.query_drop(format!("SELECT * FROM leeward.chunk_claim WHERE {row} FOR UPDATE")).await?;
         ensure!(lane.claim_one(&a).await?.0 == 3);
         ensure!(lane.claim(&b).await?.is_none());
         other.query_drop("ROLLBACK").await?;
@@ -149,19 +150,20 @@ leeward_testkit::each_kind! {
         let target = &pair(kind).await?.target;
         let mut lane = Lane::set(target, "claims_lapse").await?;
         lane.offer(0..2).await?;
-        let (a, b) = (Member { ttl_s: 0, ..member("a") }, member("b"));
-        let lapsed = lane.claim_one(&a).await?;
-        let renewed = lane.claim_one(&b).await?;
-        ensure!((lapsed.0, renewed.0) == (0, 1), "{lapsed:?} {renewed:?}");
-        // Renewed too late, it is renewed all the same while nobody has it.
-        lane.claims.renew(&member("a"), &[lapsed.1]).await?;
+        let (a, b) = (member("a"), member("b"));
+        let held = lane.claim_one(&a).await?;
+        ensure!(held.0 == 0 && lane.claim_one(&b).await?.0 == 1);
+        // Renewed for no time at all it has run out; renewed again it is ours, as long as nobody has taken it.
+        let over = Member { ttl_s: 0, ..member("a") };
+        lane.claims.renew(&over, &[held.1]).await?;
+        lane.claims.renew(&a, &[held.1]).await?;
         ensure!(lane.claim(&b).await?.is_none());
-        lane.claims.renew(&a, &[lapsed.1]).await?;
+        lane.claims.renew(&over, &[held.1]).await?;
         let taken = lane.claim_one(&b).await?;
-        ensure!(taken.0 == 0 && taken.1.id == lapsed.1.id && taken.1.epoch == lapsed.1.epoch + 1, "{taken:?}");
-        lane.claims.renew(&member("a"), &[lapsed.1]).await?;
+        ensure!(taken.0 == 0 && taken.1.id == held.1.id && taken.1.epoch == held.1.epoch + 1, "{taken:?}");
+        lane.claims.renew(&a, &[held.1]).await?;
         let mut loader = MySqlLoader::connect(&endpoint(target)).await?;
-        let lost = lane.load(&mut loader, lapsed).await;
+        let lost = lane.load(&mut loader, held).await;
         ensure!(is_lost(&lost, FaultKind::ClaimLost), "{lost:?}");
         ensure!(lane.number("SELECT COUNT(*) FROM LANE.t").await? == 0);
         lane.load(&mut loader, taken).await?;
