@@ -228,17 +228,21 @@ pub(super) async fn keep(
     let beat = Duration::from_millis(member.ttl_s * 1_000 / 3).max(Duration::from_millis(200));
     let mut claims = None;
     loop {
-        match renew(copy, (member, role), &shared.held(), &mut claims).await {
+        let pause = match renew(copy, (member, role), &shared.held(), &mut claims).await {
             Err(fault) if fault.kind == FaultKind::LeaseLost => {
                 shared.halt.cancel();
                 return Err(fault);
             }
-            // The target is away; what runs out meanwhile is found out when it is loaded.
-            Err(_) => claims = None,
-            Ok(()) => {}
-        }
+            // The target is away, or has ended the connection for its silence. What runs out meanwhile is found out when it
+            // is loaded.
+            Err(_) => {
+                claims = None;
+                beat.min(LOOK_EVERY)
+            }
+            Ok(()) => beat,
+        };
         tokio::select! {
-            () = tokio::time::sleep(beat) => {}
+            () = tokio::time::sleep(pause) => {}
             () = ended.cancelled() => return Ok(()),
         }
     }

@@ -131,8 +131,9 @@ impl Join<'_> {
         info!(lane = stored.settings.lane, epoch = held.epoch, leader = held.holder, "seed joined");
         self.say(format!("helping {}, who leads the seed", held.holder));
         let lease = Lease { lane: stored.settings.lane.clone(), epoch: held.epoch };
-        let known = match &mut self.control {
-            Some(control) => control.chunks(&lease.lane).await?,
+        // Helping may take hours, in which this connection would be silent.
+        let known = match self.control.take() {
+            Some(mut control) => control.chunks(&lease.lane).await?,
             None => Vec::new(),
         };
         let settings = &stored.settings.seed;

@@ -15,7 +15,8 @@ use crate::endpoint::Endpoint;
 use crate::session::Session;
 use crate::sql::literal;
 
-/// A connection to the target that shares chunks.
+/// A connection to the target that shares chunks. The server ends it when it has been silent for long, as it does with
+/// whatever else holds rows of the control schema.
 pub struct MySqlClaims {
     session: Session,
 }
@@ -23,7 +24,9 @@ pub struct MySqlClaims {
 impl MySqlClaims {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlClaims, Fault> {
-        Ok(MySqlClaims { session: Session::open(endpoint, "claims").await? })
+        let mut session = Session::open(endpoint, "claims").await?;
+        session.bound_silence().await?;
+        Ok(MySqlClaims { session })
     }
 }
 
