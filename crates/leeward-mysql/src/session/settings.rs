@@ -13,8 +13,8 @@ pub enum Scope {
     MySql,
     /// The target only.
     Target,
-    /// The target only, where it is MariaDB.
-    MariaDbTarget,
+    /// The target only, where it is MariaDB of this version or newer.
+    MariaDbTarget(u32),
 }
 
 /// Assignments made by one SET, in this order. Lock waits are added to it, since they follow from the read time-out;
@@ -40,7 +40,10 @@ pub const SESSION_SETTINGS: &[(Scope, &str)] = &[
     // Off, InnoDB may skip the check of secondary unique indexes and keep what it must refuse.
     (Scope::Target, "unique_checks=1"),
     // On MariaDB whoever writes can switch CHECK off for a session; what came in so is kept as the source holds it.
-    (Scope::MariaDbTarget, "check_constraint_checks=0"),
+    (Scope::MariaDbTarget(100_201), "check_constraint_checks=0"),
+    // On by default since 11.6.2: a row that was changed since the snapshot may not be locked then (error 1020). The lease is such a
+    // row, which the heartbeat renews while a cycle is under way; what is proved of it is its newest version.
+    (Scope::MariaDbTarget(110_602), "innodb_snapshot_isolation=0"),
 ];
 
 /// Longest wait for a row or metadata lock, in seconds. An application that holds one longer is waited for by trying
@@ -60,10 +63,10 @@ pub(super) fn statements(side: Side, read: Duration) -> String {
             Scope::MySql => assignments.push_str(&format!(" /*!80000 ,{assignment} */")),
             Scope::Target if side == Side::Target => assignments.push_str(&format!(",{assignment}")),
             // MySQL takes this for a plain comment.
-            Scope::MariaDbTarget if side == Side::Target => {
-                assignments.push_str(&format!(" /*M!100201 ,{assignment} */"));
+            Scope::MariaDbTarget(since) if side == Side::Target => {
+                assignments.push_str(&format!(" /*M!{since} ,{assignment} */"));
             }
-            Scope::Target | Scope::MariaDbTarget => {}
+            Scope::Target | Scope::MariaDbTarget(_) => {}
         }
     }
     // Leeward never writes to the source: the source's own server sees to that.
@@ -87,6 +90,7 @@ mod tests {
         let target = statements(Side::Target, Duration::from_secs(60));
         assert!(target.contains("READ WRITE") && target.contains("foreign_key_checks=0"), "{target}");
         assert!(target.contains("unique_checks=1"), "{target}");
+        assert!(target.contains("/*M!110602 ,innodb_snapshot_isolation=0 */"), "{target}");
     }
 
     #[test]
