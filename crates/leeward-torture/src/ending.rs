@@ -48,6 +48,8 @@ pub(crate) async fn end(
     all_scrubbed(driver).await?;
     news.say("every table has been compared by the lane");
     watchers.shutdown().await;
+    // The last probe may be younger than the last cycle.
+    driver.live_again().await?;
     ensure!(driver.fleet.stop().await?, "a process that was asked to stop did not end with 0");
     let stage: &Stage = driver.stage;
     let names = stage.databases();
