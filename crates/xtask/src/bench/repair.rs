@@ -97,10 +97,10 @@ impl Bench {
         match (way, &self.table_sync) {
             (Way::TableSync, Some(table_sync)) => {
                 let command = table_sync.execute((&pair.source, &pair.target), (DATABASE, TABLE));
-                process::run_ending(Command::from(command), &[0, TABLE_SYNC_CHANGED]).await
+                process::run_ending(Command::from(command), &[CHANGED]).await
             }
-            (Way::Far, _) => process::run(self.rig.leeward.command(&repair)).await,
-            _ => process::run(self.near.command(&repair)).await,
+            (Way::Far, _) => process::run_ending(self.rig.leeward.command(&repair), &[CHANGED]).await,
+            _ => process::run_ending(self.near.command(&repair), &[CHANGED]).await,
         }
     }
 
@@ -132,8 +132,8 @@ impl Bench {
     }
 }
 
-/// How pt-table-sync ends when it has found and resolved differences.
-const TABLE_SYNC_CHANGED: i32 = 2;
+/// How both end when they have found and resolved differences.
+const CHANGED: i32 = 2;
 
 async fn run(server: &Server, sql: &str) -> Result<()> {
     let mut conn = server.connect().await?;
