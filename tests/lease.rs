@@ -8,7 +8,7 @@ use leeward_testkit::servers::Kind;
 use mysql_async::prelude::Queryable;
 use rustix::process::Signal;
 
-use crate::support::{Stage, eventually};
+use crate::support::{Running, Stage, eventually};
 
 async fn prepared(kind: Kind, name: &str) -> Result<Stage> {
     let stage = Stage::shared(kind, name).await?;
@@ -150,12 +150,7 @@ each_kind! {
         // What it was about to write is written now, and stays locked by a transaction that nobody will end.
         application.query_drop("COMMIT").await?;
         application.disconnect().await?;
-        let mut second = stage.start_sync()?;
-        second.says("lease taken").await?;
-        stage.caught_up().await?;
-        second.stop().await?.exits(0);
-        first.kill().await?;
-        stage.assert_equal().await
+        another_gets_on(&stage, first).await
     }
 
     /// The same in the middle of renewing the lease: no cycle is under way, and what stays locked is the lease itself.
@@ -171,13 +166,18 @@ each_kind! {
         first.signal(Signal::STOP)?;
         other.query_drop("COMMIT").await?;
         other.disconnect().await?;
-        let mut second = stage.start_sync()?;
-        second.says("lease taken").await?;
-        stage.caught_up().await?;
-        second.stop().await?.exits(0);
-        first.kill().await?;
-        stage.assert_equal().await
+        another_gets_on(&stage, first).await
     }
+}
+
+/// Starts another process beside one that is frozen, and sees it take over and get on.
+async fn another_gets_on(stage: &Stage, frozen: Running) -> Result<()> {
+    let mut other = stage.start_sync()?;
+    other.says("lease taken").await?;
+    stage.caught_up().await?;
+    other.stop().await?.exits(0);
+    frozen.kill().await?;
+    stage.assert_equal().await
 }
 
 /// Waits until a statement on a table of the database waits for a row's lock on the target.

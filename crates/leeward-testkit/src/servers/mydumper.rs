@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::programs::find;
-use super::{Server, apt, lock};
+use super::Server;
+use super::programs::{find, found_or_installed};
 
 /// The programs of one installed mydumper.
 #[derive(Clone, Debug)]
@@ -23,15 +23,7 @@ impl Mydumper {
     /// # Errors
     /// Where this machine has none and its packages carry none.
     pub fn prepare() -> Result<Mydumper> {
-        if let Some(found) = Mydumper::find()? {
-            return Ok(found);
-        }
-        let _lock = lock::exclusive("mydumper")?;
-        if let Some(found) = Mydumper::find()? {
-            return Ok(found);
-        }
-        apt::install(&["mydumper"])?;
-        Mydumper::find()?.context("find mydumper and myloader after their installation")
+        found_or_installed(&["mydumper"], Mydumper::find)
     }
 
     fn find() -> Result<Option<Mydumper>> {

@@ -110,15 +110,20 @@ impl Programs {
 }
 
 fn prepare_mariadb() -> Result<Programs> {
-    if let Some(programs) = find_mariadb()? {
-        return Ok(programs);
+    found_or_installed(&apt::MARIADB_PACKAGES, find_mariadb)
+}
+
+/// Returns what is on this machine, after its packages were installed where they were missing. Of several processes one installs.
+pub(super) fn found_or_installed<T>(packages: &[&str], look: fn() -> Result<Option<T>>) -> Result<T> {
+    if let Some(found) = look()? {
+        return Ok(found);
     }
-    let _lock = lock::exclusive("mariadb")?;
-    if let Some(programs) = find_mariadb()? {
-        return Ok(programs);
+    let _lock = lock::exclusive(packages[0])?;
+    if let Some(found) = look()? {
+        return Ok(found);
     }
-    apt::install(&apt::MARIADB_PACKAGES)?;
-    find_mariadb()?.context("find mariadbd, mariadb-install-db, mariadb and mariadb-dump after their installation")
+    apt::install(packages)?;
+    look()?.with_context(|| format!("find the programs of {} after their installation", packages.join(" and ")))
 }
 
 fn find_mariadb() -> Result<Option<Programs>> {

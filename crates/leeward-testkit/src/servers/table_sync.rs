@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::programs::find;
-use super::{Server, apt, lock};
+use super::Server;
+use super::programs::{find, found_or_installed};
 
 /// The installed pt-table-sync.
 #[derive(Clone, Debug)]
@@ -22,15 +22,7 @@ impl TableSync {
     /// # Errors
     /// Where this machine has none and its packages carry none.
     pub fn prepare() -> Result<TableSync> {
-        if let Some(found) = TableSync::find()? {
-            return Ok(found);
-        }
-        let _lock = lock::exclusive("table-sync")?;
-        if let Some(found) = TableSync::find()? {
-            return Ok(found);
-        }
-        apt::install(&["percona-toolkit"])?;
-        TableSync::find()?.context("find pt-table-sync after its installation")
+        found_or_installed(&["percona-toolkit"], TableSync::find)
     }
 
     fn find() -> Result<Option<TableSync>> {
