@@ -54,8 +54,9 @@ mod tests {
 
     #[test]
     fn the_phases_are_called_what_a_seed_calls_them() {
-        let path = workspace_root().join("crates/leeward-engine/src/seed.rs");
-        let text = std::fs::read_to_string(path).unwrap();
+        let read =
+            |file| std::fs::read_to_string(workspace_root().join("crates/leeward-engine/src").join(file)).unwrap();
+        let text = ["seed.rs", "seed/closing.rs"].map(read).concat();
         for phase in PHASES {
             assert!(text.contains(&format!("\"{phase}\"")), "{phase}");
         }
