@@ -228,4 +228,17 @@ each_kind! {
         stage.run(&["verify", "--repair"]).await?.exits(2);
         stage.assert_equal().await
     }
+
+    /// The target ends connections to the control schema that are silent for two read time-outs. Making this many tables takes
+    /// longer.
+    async fn no_step_of_a_seed_takes_too_long_for_the_target(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "silent").await?;
+        let tables: Vec<String> =
+            (0..400).map(|n| format!("CREATE TABLE t{n} (id INT NOT NULL PRIMARY KEY, n VARCHAR(60));")).collect();
+        stage.on_source(&tables.concat()).await?;
+        stage.on_source(&format!("INSERT INTO t7 VALUES (1, '{ROW_VALUE}');")).await?;
+        stage.target_url.push_str("?read_timeout=1s");
+        stage.seed().await?;
+        stage.assert_equal().await
+    }
 }

@@ -73,8 +73,8 @@ pub struct Passed {
 
 impl Passed {
     /// Returns by how much the source's clock may fall behind ours without having been set back: it is adjusted by slowing it
-    /// down, which chrony does by a twelfth at most (`maxslewrate`). What goes unnoticed so is less than lies between two
-    /// looks, which no mark passes.
+    /// down, which chrony does by a twelfth at most (`maxslewrate`). No mark comes closer to the last look than the look before
+    /// it, so that what goes unnoticed is harmless unless a look came ten times as late as the one before.
     fn slack(&self) -> TimeDelta {
         TimeDelta::milliseconds(100).max(self.at_least / 10)
     }
@@ -249,6 +249,11 @@ impl Fence {
         if let Some(index) = (1..self.barriers.len() - 1).min_by_key(gap) {
             self.barriers.remove(index);
         }
+    }
+
+    /// Returns the source's clock at the last look, or what was remembered of it.
+    pub fn clock(&self) -> Option<NaiveDateTime> {
+        self.last_now
     }
 
     /// Tells the fence the highest clock value that an earlier process settled, so that a clock stepped back between

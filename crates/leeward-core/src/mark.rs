@@ -34,11 +34,10 @@ impl Mark {
         }
     }
 
-    /// Returns the earlier of two marks of one kind; no mark stays none.
+    /// Returns the earlier of two marks by clock. Any other mark, or none, stays what it is.
     pub fn lowered_to(self, other: Mark) -> Mark {
         match (self, other) {
             (Mark::Clock { settled: a }, Mark::Clock { settled: b }) => Mark::Clock { settled: a.min(b) },
-            (Mark::Id { settled: a }, Mark::Id { settled: b }) => Mark::Id { settled: a.min(b) },
             (held, _) => held,
         }
     }

@@ -462,8 +462,8 @@ pub trait ChunkReader: Send {
 #[async_trait]
 pub trait ChunkLoader: Send {
     /// Loads the rows that arrive on `rows` and commits them with `chunk` marked done, or nothing at all. Returns rows
-    /// and bytes loaded. [`FaultKind::ClaimLost`] when the chunk is another's by now. [`FaultKind::RowsRefused`] when the server did not take a bulk load exactly as it
-    /// was sent: read the chunk again and load it with [`LoadMode::Careful`].
+    /// and bytes loaded. [`FaultKind::ClaimLost`] when the chunk is another's by now. [`FaultKind::RowsRefused`] when the
+    /// server did not take a bulk load exactly as it was sent: read the chunk again and load it with [`LoadMode::Careful`].
     async fn load(
         &mut self,
         lease: &Lease,

@@ -231,6 +231,7 @@ impl Lane {
     pub fn go_on_with(&mut self, stored: Lane) {
         let before = std::mem::replace(self, stored);
         self.observed = before.observed;
+        before.fence.clock().into_iter().for_each(|clock| self.fence.remember_clock(clock));
         before.set_back_to.into_iter().for_each(|lowest| self.clock_set_back(lowest));
     }
 

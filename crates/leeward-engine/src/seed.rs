@@ -148,7 +148,7 @@ pub async fn run(
         }
         let lane = take_up(control.as_mut(), plan, (&lease, objects, tell)).await?;
         let mut seed = Seed { servers, options, tell, stop, lease: lease.clone(), lane, report };
-        seed.run(control.as_mut(), shape.as_mut(), (&existing, objects)).await?;
+        seed.run(shape.as_mut(), (&existing, objects)).await?;
         Ok(seed.report)
     };
     let report = tokio::select! {
@@ -236,15 +236,16 @@ fn same_shapes(stored: &Plan, fresh: &Plan) -> bool {
 }
 
 impl Seed<'_> {
+    /// Each step connects to the control schema anew: the target ends connections that are silent for as long as a step may
+    /// take.
     async fn run(
         &mut self,
-        control: &mut dyn Control,
         shape: &mut dyn Shape,
         (existing, objects): (&[TableName], &[ObjectFacts]),
     ) -> Result<(), Fault> {
-        self.note_marks(control, existing).await?;
-        let ddl = self.create_tables(control, shape).await?;
-        self.copy_rows(control).await?;
+        self.note_marks(existing).await?;
+        let ddl = self.create_tables(shape).await?;
+        self.copy_rows().await?;
         self.finish_tables(&ddl, TablePart::Indexes, "building secondary indexes").await?;
         self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?;
         self.close_the_gap().await?;
@@ -268,7 +269,7 @@ impl Seed<'_> {
 
     /// Notes, before the first read, from where deltas will go on. The mark is proved only when a barrier drawn then has
     /// been retired, which the closing comparison waits for: it looks at every row in cuts opened after that.
-    async fn note_marks(&mut self, control: &mut dyn Control, existing: &[TableName]) -> Result<(), Fault> {
+    async fn note_marks(&mut self, existing: &[TableName]) -> Result<(), Fault> {
         let fresh: Vec<usize> = (0..self.lane.tables.len())
             .filter(|&at| self.lane.tables[at].record.state == TableState::Planned)
             .collect();
@@ -290,7 +291,7 @@ impl Seed<'_> {
         let records: Vec<&TableRecord> = fresh.iter().map(|&at| &self.lane.tables[at].record).collect();
         let text = format!("seed of {} tables began", fresh.len());
         let event = Event { kind: "lane_state".into(), table: None, text };
-        control.record(&self.lease, &self.lane.record, &records, &[event]).await
+        self.servers.control().await?.record(&self.lease, &self.lane.record, &records, &[event]).await
     }
 
     fn seeding(&self) -> Vec<usize> {
@@ -299,11 +300,7 @@ impl Seed<'_> {
     }
 
     /// Creates what is missing. Returns the source's DDL of the tables being seeded.
-    async fn create_tables(
-        &mut self,
-        control: &mut dyn Control,
-        shape: &mut dyn Shape,
-    ) -> Result<Vec<(TableName, String)>, Fault> {
+    async fn create_tables(&mut self, shape: &mut dyn Shape) -> Result<Vec<(TableName, String)>, Fault> {
         self.phase("creating databases and tables");
         shape.create_schemas(&self.lane.plan.schemas).await?;
         let names: Vec<TableName> =
@@ -311,7 +308,7 @@ impl Seed<'_> {
         let mut there = self.servers.shapes(Side::Source).await?;
         let ddl = there.table_ddl(&names).await?;
         let existing = shape.existing(&names).await?;
-        self.refuse_rows_not_ours(control, shape, &existing).await?;
+        self.refuse_rows_not_ours(shape, &existing).await?;
         for at in self.seeding() {
             let name = self.lane.tables[at].planned.name().clone();
             match ddl.iter().find(|(of, _)| *of == name) {
@@ -329,13 +326,8 @@ impl Seed<'_> {
 
     /// A table that Leeward has created holds rows only where a chunk was committed. One that holds others was there
     /// before, where the first run could not see it for want of a privilege.
-    async fn refuse_rows_not_ours(
-        &self,
-        control: &mut dyn Control,
-        shape: &mut dyn Shape,
-        existing: &[TableName],
-    ) -> Result<(), Fault> {
-        let chunks = control.chunks(&self.lane.plan.settings.lane).await?;
+    async fn refuse_rows_not_ours(&self, shape: &mut dyn Shape, existing: &[TableName]) -> Result<(), Fault> {
+        let chunks = self.servers.control().await?.chunks(&self.lane.plan.settings.lane).await?;
         let loaded = |name: &TableName| chunks.iter().any(|chunk| chunk.done && chunk.table == *name);
         let empty: Vec<TableName> = existing.iter().filter(|name| !loaded(name)).cloned().collect();
         let foreign = shape.filled(&empty).await?;
@@ -350,7 +342,7 @@ impl Seed<'_> {
         Ok(())
     }
 
-    async fn copy_rows(&mut self, control: &mut dyn Control) -> Result<(), Fault> {
+    async fn copy_rows(&mut self) -> Result<(), Fault> {
         let seeding = self.seeding();
         if seeding.is_empty() {
             return Ok(());
@@ -358,7 +350,7 @@ impl Seed<'_> {
         self.phase("copying rows");
         let (plan, member) = (&self.lane.plan, self.options.member(&self.lane.plan));
         self.clear_claims().await?;
-        let known = control.chunks(&plan.settings.lane).await?;
+        let known = self.servers.control().await?.chunks(&plan.settings.lane).await?;
         let copy = Copy {
             servers: self.servers.as_ref(),
             lease: &self.lease,
