@@ -1,6 +1,6 @@
 //! The digest of a key range, and the comparison of two row-hash lists. CRC32 under XOR is linear and misses whole
-//! kinds of change (T14); this is COUNT, SUM and XOR over 64-bit parts of a SHA-256 per row (design §7), so equal rows
-//! do not cancel (T16) and no same-length change does.
+//! kinds of change (T14); this is COUNT, SUM and XOR over parts of a SHA-256 per row (design §7), so equal rows do not
+//! cancel (T16) and no same-length change does.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,9 +13,9 @@ use crate::row::KeyCells;
 pub struct Digest {
     /// Number of rows.
     pub rows: u64,
-    /// Sum of the first 64 bits of each row hash, as an exact decimal; `0` for no row.
+    /// Sum of a number of 64 bits made of the first 64 bits of each row hash, as an exact decimal; `0` for no row.
     pub sum: String,
-    /// XOR of the next 64 bits of each row hash.
+    /// XOR of a number of 64 bits made of the next 64 bits of each row hash.
     pub xor: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The digest's SQL: COUNT, SUM and XOR over 64-bit parts of a SHA-256 per row, and lists of row hashes.
+//! The digest's SQL: COUNT, SUM and XOR over parts of a SHA-256 per row, and lists of row hashes.
 
 use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Fault, FaultKind};
@@ -12,14 +12,15 @@ use crate::sql;
 /// Neither server has a limit this high; both materialize at a LIMIT, while only MySQL knows a hint for it.
 const NO_MERGE: &str = "LIMIT 18446744073709551615";
 
-/// Returns the query whose one row is a range's digest: rows, rows with a hash, sum, xor.
+/// Returns the query whose one row is a range's digest: rows, rows with a hash, sum, xor. Eight hex digits of the hash become
+/// a number by their CRC32: CONV, which would read them, takes a third of the whole query's time.
 pub fn query(range: &Range<'_>) -> Vec<u8> {
     let table = &range.table.table;
+    let pair = |from: usize| format!("CRC32(SUBSTR(h,{from},8))*4294967296+CRC32(SUBSTR(h,{},8))", from + 8);
+    let (sum, xor, hash) = (pair(1), pair(17), sql::row_hash(table));
     let mut sql =
-        b"SELECT COUNT(*),COUNT(h),CAST(COALESCE(SUM(CAST(CONV(SUBSTR(h,1,16),16,10) AS UNSIGNED)),0) AS CHAR),\
-        BIT_XOR(CAST(CONV(SUBSTR(h,17,16),16,10) AS UNSIGNED)) FROM (SELECT "
-            .to_vec();
-    sql.extend_from_slice(sql::row_hash(table).as_bytes());
+        format!("SELECT COUNT(*),COUNT(h),CAST(COALESCE(SUM({sum}),0) AS CHAR),BIT_XOR({xor}) FROM (SELECT {hash}")
+            .into_bytes();
     sql.extend_from_slice(b" h");
     push_from(&mut sql, range);
     sql.extend_from_slice(format!(" {NO_MERGE}) d").as_bytes());
@@ -34,7 +35,7 @@ pub fn row_hash_query(range: &Range<'_>) -> Vec<u8> {
         sql.extend_from_slice(sql::wire(column).as_bytes());
         sql.push(b',');
     }
-    sql.extend_from_slice(format!("LEFT({},32)", sql::row_hash(table)).as_bytes());
+    sql.extend_from_slice(sql::row_hash(table).as_bytes());
     push_from(&mut sql, range);
     sql
 }

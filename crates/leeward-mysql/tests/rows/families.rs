@@ -1,10 +1,10 @@
 //! One value on both families of server has one digest, one form in which it travels, and one way to be counted as a key.
 
 use anyhow::{Context, Result, ensure};
-use leeward_core::digest::{KeyDigest, RowHash};
+use leeward_core::digest::KeyDigest;
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::Range;
-use leeward_core::row::KeyRange;
+use leeward_core::port::{Buckets, Range};
+use leeward_core::row::{KeyCells, KeyRange};
 use leeward_core::table::{Key, KeyPart, Nullability};
 use leeward_mysql::cut;
 use leeward_mysql::session::Session;
@@ -17,8 +17,8 @@ use crate::setup::{CATALOGUE, Seen, between, catalogue, database, look, open, pl
 #[derive(PartialEq)]
 struct Both {
     by_id: Seen,
-    /// The wire form of each value with its row's hash, sorted, and what is counted of them.
-    by_value: (Vec<RowHash>, [KeyDigest; 2]),
+    /// The wire form of each value but NULL, sorted, and what is counted of them.
+    by_value: (Vec<KeyCells>, [KeyDigest; 2]),
 }
 
 /// The same table with these columns for its key.
@@ -30,14 +30,14 @@ fn keyed_by(table: &PlannedTable, key: &[&str]) -> PlannedTable {
     table
 }
 
-async fn look_by_value(session: &mut Session, table: &PlannedTable) -> Result<(Vec<RowHash>, [KeyDigest; 2])> {
+async fn look_by_value(session: &mut Session, table: &PlannedTable) -> Result<(Vec<KeyCells>, [KeyDigest; 2])> {
     let (alone, paired) = (keyed_by(table, &["v"]), keyed_by(table, &["v", "id"]));
     let all = |table| Range { table, keys: KeyRange::default() };
-    let mut rows = cut::row_hashes(session, &all(&alone)).await?;
-    rows.sort_by(|one, other| (&one.key, one.hash).cmp(&(&other.key, other.hash)));
+    let mut values = cut::keys(session, &all(&alone), &Buckets { of: 1, wanted: vec![0] }).await?;
+    values.sort_unstable();
     let mut counted = cut::key_digests(session, &[all(&alone), all(&paired)]).await?.into_iter();
     let mut next = || counted.next().context("two counts");
-    Ok((rows, [next()??, next()??]))
+    Ok((values, [next()??, next()??]))
 }
 
 /// Looks at all values of the types that both families have, each under its own description.
@@ -65,8 +65,7 @@ async fn one_value_has_one_digest_on_both(kind: Kind) -> Result<()> {
         ensure!(differing.is_empty(), "{declared}: values {differing:?} have two hashes");
         ensure!(ours.by_id == theirs.by_id, "{declared}: equal rows have two digests");
         let keys = ours.by_value.0.iter().zip(&theirs.by_value.0);
-        let spelled: Vec<_> =
-            keys.filter(|(one, other)| one != other).map(|(one, other)| (&one.key, &other.key)).collect();
+        let spelled: Vec<_> = keys.filter(|(one, other)| one != other).collect();
         ensure!(spelled.is_empty(), "{declared}: values travel in two forms: {spelled:?}");
         ensure!(ours.by_value == theirs.by_value, "{declared}: equal keys are counted in two ways");
     }
