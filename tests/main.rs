@@ -22,6 +22,7 @@ mod held;
 mod input;
 mod keys;
 mod lease;
+mod many_tables;
 mod marks;
 mod readiness;
 mod seed;

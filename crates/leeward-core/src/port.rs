@@ -454,8 +454,24 @@ pub trait ChunkReader: Send {
     /// Reads a range and hands its rows on in key order.
     async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault>;
 
+    /// Reads several ranges in one round trip, each into a batch of its own, in order. Returns nothing when they hold more
+    /// than `most`: they are not as small as they were thought to be.
+    async fn read_together(&mut self, ranges: &[Range<'_>], most: Most) -> Result<Option<Vec<RowBatch>>, Fault>;
+
     /// Finds the border `rows` rows after `after`; nothing when the table ends before.
     async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault>;
+
+    /// Finds borders of many tables in few round trips; one that cannot be found costs no other one.
+    async fn borders(&mut self, borders: &[Border<'_>]) -> Result<Vec<Result<Option<KeyCells>, Fault>>, Fault>;
+}
+
+/// How much may be held in memory at once, of what several ranges hold together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// Bytes of cells.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: u64,
 }
 
 /// Loads chunks into the target, each in one transaction together with its record. One connection.
@@ -471,6 +487,10 @@ pub trait ChunkLoader: Send {
         mode: LoadMode,
         rows: RowFeed,
     ) -> Result<(u64, u64), Fault>;
+
+    /// Loads several chunks that are nobody's claim, all rows of each, in one transaction: all of them or none. Whatever is
+    /// against one of them is against all.
+    async fn load_together(&mut self, lease: &Lease, chunks: &[ChunkOf<'_>], rows: Vec<RowBatch>) -> Result<(), Fault>;
 }
 
 /// A chunk and its table.
@@ -515,9 +535,13 @@ pub trait Shape: Send {
     /// Creates databases that are missing, with the source's collation.
     async fn create_schemas(&mut self, schemas: &[crate::survey::SchemaFacts]) -> Result<(), Fault>;
 
-    /// Creates a table that does not exist from the source's DDL, without the parts that are cheaper or possible only
-    /// after the rows: secondary non-unique indexes and foreign keys.
-    async fn create_table(&mut self, name: &TableName, source_ddl: &str) -> Result<(), Fault>;
+    /// Creates a table that does not exist from the source's DDL, without its foreign keys, which are possible only after
+    /// the rows.
+    async fn create_table(&mut self, name: &TableName, source_ddl: &str, indexes: Indexes) -> Result<(), Fault>;
+
+    /// Returns which of these tables, each with the source's DDL, lack something of a part; those that do not exist are
+    /// among them.
+    async fn incomplete(&mut self, tables: &[(&TableName, &str)], part: TablePart) -> Result<Vec<TableName>, Fault>;
 
     /// Adds the parts of the source's DDL that the table lacks, in one ALTER each for indexes and foreign keys.
     async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault>;
@@ -549,6 +573,15 @@ pub enum RowsMeanwhile {
     Written,
     /// Nothing is written: the table waits.
     Waiting,
+}
+
+/// When the secondary indexes of a table that are not unique are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indexes {
+    /// With the table: one statement less for a table of few rows.
+    WithTable,
+    /// After its rows, which is much cheaper for a table of many.
+    AfterRows,
 }
 
 /// The parts of a table that are added after its rows.

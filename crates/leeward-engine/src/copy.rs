@@ -4,6 +4,7 @@
 
 mod crew;
 mod feed;
+mod together;
 mod walk;
 
 use std::collections::HashSet;
@@ -23,6 +24,7 @@ use crate::progress::{Progress, Tell};
 use crew::Role;
 pub use crew::help;
 use feed::feed;
+pub use together::is_small;
 
 /// Mean bytes of a table's rows from which on its chunks are copied one at a time, over one pair of connections: a row
 /// shows its width only when it has been read, by then every worker would hold one, and a connection keeps a buffer as
@@ -69,9 +71,12 @@ struct Work<'a> {
     claim: Option<Claim>,
 }
 
+/// Chunks that are handed out at once: one, or several small ones that are nobody's claim.
+type Job<'a> = Vec<Work<'a>>;
+
 /// What the workers share.
 struct Shared<'a> {
-    work: Mutex<mpsc::Receiver<Work<'a>>>,
+    work: Mutex<mpsc::Receiver<Job<'a>>>,
     /// Held by whoever has come upon a wide row.
     wide: Semaphore,
     /// The connections over which tables of wide rows are copied.
@@ -84,7 +89,7 @@ struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    fn new(copy: &Copy<'_>, work: mpsc::Receiver<Work<'a>>) -> Shared<'a> {
+    fn new(copy: &Copy<'_>, work: mpsc::Receiver<Job<'a>>) -> Shared<'a> {
         Shared {
             work: Mutex::new(work),
             wide: Semaphore::new(1),
@@ -161,12 +166,32 @@ async fn workers(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
 
 async fn worker(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
     let mut pair: Option<Pair> = None;
+    // While the first borders are still being found. What goes wrong is found out again, and waited for, with a chunk.
+    let _ = shared.halt.run_until_cancelled(connect(copy, &mut pair)).await;
     loop {
-        let work = tokio::select! {
-            work = async { shared.work.lock().await.recv().await } => work,
+        let job = tokio::select! {
+            job = async { shared.work.lock().await.recv().await } => job,
             () = shared.halt.cancelled() => None,
         };
-        let Some(work) = work else { return Ok(()) };
+        let Some(job) = job else { return Ok(()) };
+        let worked = copy_job(copy, shared, &mut pair, job).await;
+        if worked.is_err() {
+            shared.halt.cancel();
+            return worked;
+        }
+    }
+}
+
+async fn copy_job(
+    copy: &Copy<'_>,
+    shared: &Shared<'_>,
+    pair: &mut Option<Pair>,
+    mut job: Job<'_>,
+) -> Result<(), Fault> {
+    if job.len() > 1 {
+        job = together::copy(copy, shared, pair, job).await?;
+    }
+    for work in job {
         if shared.has_failed(work.table) {
             shared.let_go(work.claim);
             continue;
@@ -174,14 +199,11 @@ async fn worker(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
         let copied = if work.table.row_bytes() >= WIDE_ROW_BYTES {
             copy_chunk(copy, shared, &mut *shared.wide_pair.lock().await, &work).await
         } else {
-            copy_chunk(copy, shared, &mut pair, &work).await
+            copy_chunk(copy, shared, pair, &work).await
         };
-        let settled = settle(copy, shared, &work, copied);
-        if settled.is_err() {
-            shared.halt.cancel();
-            return settled;
-        }
+        settle(copy, shared, &work, copied)?;
     }
+    Ok(())
 }
 
 /// Takes in what came of a chunk. An error ends the copy. The claim on a chunk that failed is no longer renewed, so that it
@@ -281,6 +303,14 @@ async fn committed(
     Ok(stored.filter(|stored| stored.done).map(|stored| (stored.rows, stored.bytes)))
 }
 
+/// Connects what is not connected.
+async fn connect<'p>(copy: &Copy<'_>, pair: &'p mut Option<Pair>) -> Result<&'p mut Pair, Fault> {
+    if pair.is_none() {
+        *pair = Some(tokio::try_join!(copy.servers.reader(), copy.servers.loader())?);
+    }
+    pair.as_mut().ok_or_else(|| Fault::new(FaultKind::Unexpected, "copy rows"))
+}
+
 async fn try_chunk(
     copy: &Copy<'_>,
     shared: &Shared<'_>,
@@ -288,13 +318,7 @@ async fn try_chunk(
     work: &Work<'_>,
     mode: LoadMode,
 ) -> Result<(u64, u64), Fault> {
-    let (reader, loader) = match pair {
-        Some(pair) => pair,
-        None => {
-            let fresh = tokio::try_join!(copy.servers.reader(), copy.servers.loader())?;
-            pair.insert(fresh)
-        }
-    };
+    let (reader, loader) = connect(copy, pair).await?;
     let (mut sender, feed) = feed(&shared.wide);
     let Work { table, chunk, claim } = work;
     let range = Range { table, keys: chunk.keys.clone() };

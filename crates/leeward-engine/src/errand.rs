@@ -12,7 +12,7 @@ use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{FenceMode, PlannedTable};
 use leeward_core::policy::SeedSettings;
-use leeward_core::port::{Lease, Servers, Shape, TablePart};
+use leeward_core::port::{Indexes, Lease, Servers, Shape, TablePart};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -229,7 +229,7 @@ async fn make(
     }
     match exists {
         true => Ok(()),
-        false => shape.create_table(name, text).await,
+        false => shape.create_table(name, text, Indexes::AfterRows).await,
     }
 }
 

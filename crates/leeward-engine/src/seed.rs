@@ -3,6 +3,7 @@
 
 mod closing;
 mod join;
+mod tables;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::look;
 use crate::objects;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
+pub use closing::COMPARING;
 
 /// What to do with tables that are on the target and were not put there by Leeward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,8 +245,10 @@ impl Seed<'_> {
         shape: &mut dyn Shape,
         (existing, objects): (&[TableName], &[ObjectFacts]),
     ) -> Result<(), Fault> {
-        self.note_marks(existing).await?;
-        let ddl = self.create_tables(shape).await?;
+        let servers = self.servers.clone();
+        let missing = self.to_be_seeded(existing);
+        let (ddl, ()) = tokio::try_join!(tables::read_ddl(servers.as_ref(), &missing), self.note_marks(existing))?;
+        self.create_tables(shape, &ddl).await?;
         self.copy_rows().await?;
         self.finish_tables(&ddl, TablePart::Indexes, "building secondary indexes").await?;
         self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?;
@@ -299,41 +303,6 @@ impl Seed<'_> {
         (0..self.lane.tables.len()).filter(seeding).collect()
     }
 
-    /// Creates what is missing. Returns the source's DDL of the tables being seeded.
-    async fn create_tables(&mut self, shape: &mut dyn Shape) -> Result<Vec<(TableName, String)>, Fault> {
-        self.phase("creating databases and tables");
-        shape.create_schemas(&self.lane.plan.schemas).await?;
-        let names: Vec<TableName> =
-            self.seeding().into_iter().map(|at| self.lane.tables[at].planned.name().clone()).collect();
-        let mut there = self.servers.shapes(Side::Source).await?;
-        let ddl = there.table_ddl(&names).await?;
-        let existing = shape.existing(&names).await?;
-        self.refuse_rows_not_ours(shape, &existing).await?;
-        for at in self.seeding() {
-            let name = self.lane.tables[at].planned.name().clone();
-            match ddl.iter().find(|(of, _)| *of == name) {
-                Some((_, ddl)) if !existing.contains(&name) => {
-                    if let Err(fault) = shape.create_table(&name, ddl).await {
-                        self.quarantine(at, fault.of(&name))?;
-                    }
-                }
-                Some(_) => {}
-                None => self.quarantine(at, Fault::new(FaultKind::TableMissing, "read its definition").of(&name))?,
-            }
-        }
-        Ok(ddl)
-    }
-
-    /// A table that Leeward has created holds rows only where a chunk was committed. One that holds others was there
-    /// before, where the first run could not see it for want of a privilege.
-    async fn refuse_rows_not_ours(&self, shape: &mut dyn Shape, existing: &[TableName]) -> Result<(), Fault> {
-        let chunks = self.servers.control().await?.chunks(&self.lane.plan.settings.lane).await?;
-        let loaded = |name: &TableName| chunks.iter().any(|chunk| chunk.done && chunk.table == *name);
-        let empty: Vec<TableName> = existing.iter().filter(|name| !loaded(name)).cloned().collect();
-        let foreign = shape.filled(&empty).await?;
-        if foreign.is_empty() { Ok(()) } else { Err(refusal(&foreign)) }
-    }
-
     fn quarantine(&mut self, at: usize, fault: Fault) -> Result<(), Fault> {
         let fault = crate::apply::table_fault(fault)?;
         let (cause, reason, remedy) = crate::scrub::stop_for(&fault);
@@ -386,69 +355,5 @@ impl Seed<'_> {
             let Err(fault) = cleared else { return Ok(()) };
             patience.wait(fault).await?;
         }
-    }
-
-    /// Adds what was left for after the rows, several tables at once. A foreign key that cannot be added is a note: the
-    /// rows are right without it.
-    async fn finish_tables(&mut self, ddl: &[(TableName, String)], part: TablePart, phase: &str) -> Result<(), Fault> {
-        let seeding = self.seeding();
-        if seeding.is_empty() {
-            return Ok(());
-        }
-        self.phase(phase);
-        let parallel = self.options.parallel(&self.lane.plan);
-        let share = seeding.len().div_ceil(parallel);
-        let shares = seeding.chunks(share).map(|some| self.finish_some(some, ddl, part));
-        for faults in futures_util::future::join_all(shares).await {
-            for (at, fault) in faults? {
-                match part {
-                    TablePart::Indexes => self.quarantine(at, fault)?,
-                    TablePart::ForeignKeys => self.report.notes.push(format!("foreign keys not added: {fault}")),
-                }
-            }
-            if self.stop.is_cancelled() {
-                return Err(Fault::new(FaultKind::Stopped, "finish the tables"));
-            }
-        }
-        Ok(())
-    }
-
-    async fn connect_shape(&self, patience: &mut Patience<'_>) -> Result<Box<dyn Shape>, Fault> {
-        loop {
-            match self.servers.shape().await {
-                Ok(shape) => return Ok(shape),
-                Err(fault) => patience.wait(fault).await?,
-            }
-        }
-    }
-
-    async fn finish_some(
-        &self,
-        some: &[usize],
-        ddl: &[(TableName, String)],
-        part: TablePart,
-    ) -> Result<Vec<(usize, Fault)>, Fault> {
-        let mut shape = self.connect_shape(&mut Patience::new(self.tell, self.stop)).await?;
-        let mut failed = Vec::new();
-        for &at in some {
-            if self.stop.is_cancelled() {
-                break;
-            }
-            let name = self.lane.tables[at].planned.name();
-            let Some((_, ddl)) = ddl.iter().find(|(of, _)| of == name) else { continue };
-            let mut patience = Patience::new(self.tell, self.stop);
-            // What a broken connection left unfinished is found and added by the next try.
-            while let Err(fault) = shape.complete_table(name, ddl, part).await {
-                match crate::apply::table_fault(fault.of(name)) {
-                    Ok(fault) => {
-                        failed.push((at, fault));
-                        break;
-                    }
-                    Err(fault) => patience.wait(fault).await?,
-                }
-                shape = self.connect_shape(&mut patience).await?;
-            }
-        }
-        Ok(failed)
     }
 }

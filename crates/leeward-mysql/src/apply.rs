@@ -73,12 +73,18 @@ pub async fn begin(session: &mut Session, lease: &Lease) -> Result<NaiveDateTime
     open(session, lease, "").await.map(|(now, _)| now)
 }
 
-/// Opens a transaction in which one table alone is written, after its triggers were looked for: that look comes before
-/// the transaction has a read view, in which it would miss the newest.
-pub async fn begin_on(session: &mut Session, lease: &Lease, table: &TableName) -> Result<(), Fault> {
-    let first = format!("{};{};", triggers::lock(table), triggers::query(table));
-    let (_, sets) = open(session, lease, &first).await.map_err(|fault| fault.of(table))?;
-    triggers::none_of(sets.get(1).map_or(&[], Vec::as_slice), table)
+/// Opens a transaction in which some tables alone are written, after their triggers were looked for: that look comes before
+/// the transaction has a read view, in which it would miss the newest, and when all of the tables are locked.
+pub async fn begin_on(session: &mut Session, lease: &Lease, tables: &[&TableName]) -> Result<(), Fault> {
+    let locks = tables.iter().map(|table| triggers::lock(table));
+    let looks = tables.iter().map(|table| triggers::query(table));
+    let first: String = locks.chain(looks).map(|statement| statement + ";").collect();
+    let (_, sets) = open(session, lease, &first).await.map_err(|fault| match tables {
+        [table] => fault.of(table),
+        _ => fault,
+    })?;
+    let seen = sets.get(tables.len()..).unwrap_or_default();
+    tables.iter().zip(seen).try_for_each(|(table, rows)| triggers::none_of(rows, table))
 }
 
 /// Opens a transaction whose first statements are given. Returns the target's clock and all result sets.

@@ -24,7 +24,7 @@ use crate::fence::{print_time, time};
 use crate::migrate;
 use crate::session::Session;
 use crate::sql::literal;
-pub use chunks::mark_chunk_done;
+pub use chunks::mark_chunks_done;
 
 /// Events kept per lane. At one a second that is more than a day; older ones are history that logs keep better.
 const EVENTS_KEPT: u32 = 100_000;

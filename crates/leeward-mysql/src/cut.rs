@@ -27,6 +27,7 @@ use crate::endpoint::Endpoint;
 use crate::fence::Watch;
 use crate::session::{RowEvent, Rows, Session};
 use crate::sql;
+use crate::survey;
 
 /// Bytes of rows handed on at once. Small enough that a dozen in flight stay below a few MiB, large enough that the
 /// target gets statements worth its parse.
@@ -57,12 +58,12 @@ impl MySqlSource {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlSource, Fault> {
         let (watch, cut) = tokio::join!(Session::open(endpoint, "fence"), Session::open(endpoint, "cut"));
-        let (mut watch, mut cut) = (watch?, cut?);
+        let (watch, mut cut) = (watch?, cut?);
         let hurry = format!("SET SESSION lock_wait_timeout={LOCKED_TABLE_WAIT_S}");
-        let doing = "set the wait for locked tables";
-        let (one, other) = tokio::join!(watch.run(doing, &hurry), cut.run(doing, &hurry));
-        one.and(other)?;
-        Ok(MySqlSource { watch: Some(Watch::new(watch).await?), cut })
+        let (watch, hurried) =
+            tokio::join!(Watch::new(watch, &hurry), cut.run("set the wait for locked tables", &hurry));
+        hurried?;
+        Ok(MySqlSource { watch: Some(watch?), cut })
     }
 
     /// Connects for a view alone, without a look at threads. It waits for a locked table as long as any session does, and
@@ -180,6 +181,19 @@ impl MySqlCut<'_> {
 pub async fn find_border(session: &mut Session, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
     let row = session.row("find a range's border", &border_query(border)).await;
     Ok(row.map_err(|fault| fault.of(border.table.name()))?.map(|row| cells(&row)))
+}
+
+/// Finds borders of many tables, some hundreds in each round trip.
+pub async fn find_borders(
+    session: &mut Session,
+    borders: &[Border<'_>],
+) -> Result<Vec<Result<Option<KeyCells>, Fault>>, Fault> {
+    let queries: Vec<Vec<u8>> = borders.iter().map(border_query).collect();
+    let answers = survey::each(session, "find the borders of ranges", &queries).await?;
+    let read = |(answer, border): (Result<Vec<Row>, Fault>, &Border<'_>)| {
+        answer.map(|rows| rows.first().map(cells)).map_err(|fault| fault.of(border.table.name()))
+    };
+    Ok(answers.into_iter().zip(borders).map(read).collect())
 }
 
 /// Appends a text-protocol row to a batch.

@@ -6,6 +6,7 @@ mod object;
 mod tokens;
 
 use leeward_core::name::TableName;
+use leeward_core::port::{Indexes, TablePart};
 
 use crate::sql;
 pub use alter::statements;
@@ -221,17 +222,21 @@ impl TableDdl {
     }
 
     /// Returns the statement that makes the table as it must be before its rows: columns, primary and unique keys,
-    /// checks, partitions, and the one plain key that an AUTO_INCREMENT column may need.
-    pub fn create_statement(&self, name: &TableName) -> String {
+    /// checks, partitions, and of its other keys all, or the one plain key that an AUTO_INCREMENT column may need.
+    pub fn create_statement(&self, name: &TableName, indexes: Indexes) -> String {
         let early = self.without_late_parts();
+        let keys = match indexes {
+            Indexes::WithTable => &self.keys,
+            Indexes::AfterRows => &early.keys,
+        };
         let columns = self.columns.iter().map(|column| column.clause.as_str());
-        let keys = early.keys.iter().map(|key| key.clause.as_str());
+        let keys = keys.iter().map(|key| key.clause.as_str());
         let rules = self.rules.iter().map(String::as_str);
         let clauses: Vec<&str> = columns.chain(keys).chain(rules).collect();
         format!("CREATE TABLE {} (\n  {}\n) {}", sql::table(name), clauses.join(",\n  "), self.tail)
     }
 
-    /// Returns the table as [`TableDdl::create_statement`] makes it.
+    /// Returns the table as [`TableDdl::create_statement`] makes it with its indexes after the rows.
     pub fn without_late_parts(&self) -> TableDdl {
         let needed = self.key_of_counter();
         let early = |key: &&KeyDdl| key.kind == KeyKind::Unique || needed == Some(key.name.as_str());
@@ -271,6 +276,14 @@ impl TableDdl {
             statements.push(alter(&plain));
         }
         statements
+    }
+
+    /// Returns whether `existing` lacks something of a part.
+    pub fn is_missing_in(&self, name: &TableName, existing: &TableDdl, part: TablePart) -> bool {
+        match part {
+            TablePart::Indexes => !self.missing_indexes(name, existing).is_empty(),
+            TablePart::ForeignKeys => self.missing_foreign_keys(name, existing).is_some(),
+        }
     }
 
     /// Returns the one statement that adds the foreign keys which `existing` lacks, parents named in full.

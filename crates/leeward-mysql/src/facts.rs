@@ -100,7 +100,7 @@ async fn side_facts(session: &mut Session, endpoint: &Endpoint, schemas: &[Strin
     })
 }
 
-/// Looks at one side for readiness, over a connection of its own: some fifteen round trips, and one more for each hundred
+/// Looks at one side for readiness, over a connection of its own: some fifteen round trips, and one more for each 500
 /// tables, objects and accounts. What the account may not see is unknown, with the GRANT that would show it.
 ///
 /// # Errors

@@ -64,8 +64,8 @@ const COMMITTING: &str = "COALESCE(trx_operation_state='committing' OR trx_state
 const SERVER: &str = "CONCAT_WS('/',@@global.server_id,@@global.hostname,UNIX_TIMESTAMP()-VARIABLE_VALUE)";
 
 impl Watch {
-    /// Asks the server who it is and where it lists its threads.
-    pub async fn new(mut session: Session) -> Result<Watch, Fault> {
+    /// Runs a setting, and asks the server who it is and where it lists its threads.
+    pub async fn new(mut session: Session, setting: &str) -> Result<Watch, Fault> {
         let mariadb = session.flavor() == Flavor::MariaDb;
         let (facts, status) = match mariadb {
             true => ("0,0", "information_schema.GLOBAL_STATUS"),
@@ -75,7 +75,7 @@ impl Watch {
                 "performance_schema.global_status",
             ),
         };
-        let who = format!("SELECT {SERVER},{facts} FROM {status} WHERE VARIABLE_NAME='UPTIME'");
+        let who = format!("{setting};SELECT {SERVER},{facts} FROM {status} WHERE VARIABLE_NAME='UPTIME'");
         let row = session.row("ask which server the source is", who).await?;
         let is = |at| row.as_ref().and_then(|row| text(row, at)) == Some("1");
         let processes = match mariadb {

@@ -4,13 +4,15 @@
 //! statement's own counts decide before COMMIT, and a chunk that was not taken exactly is rolled back and loaded again
 //! in plain statements.
 
+mod together;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Border, ChunkLoader, ChunkOf, ChunkReader, Lease, LoadMode, Range, RowFeed, TakeRows};
+use leeward_core::port::{Border, ChunkLoader, ChunkOf, ChunkReader, Lease, LoadMode, Most, Range, RowFeed, TakeRows};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::server::Flavor;
 use std::sync::Arc;
@@ -41,11 +43,7 @@ impl MySqlReader {
 impl ChunkReader for MySqlReader {
     async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault> {
         let table = &range.table.table;
-        let mut query = format!("SELECT {}", sql::wire_list(table)).into_bytes();
-        digest::push_from(&mut query, range);
-        if let Some(key) = table.row_key() {
-            query.extend_from_slice(format!(" ORDER BY {}", sql::border_list(&key)).as_bytes());
-        }
+        let query = read_query(range);
         let width = table.wire_columns().len();
         let of_table = |fault: Fault| fault.of(&table.name);
         let mut rows = self.session.stream("read a chunk", &query).await.map_err(of_table)?;
@@ -70,9 +68,28 @@ impl ChunkReader for MySqlReader {
         Ok(())
     }
 
+    async fn read_together(&mut self, ranges: &[Range<'_>], most: Most) -> Result<Option<Vec<RowBatch>>, Fault> {
+        together::read(&mut self.session, ranges, most).await
+    }
+
     async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
         cut::find_border(&mut self.session, border).await
     }
+
+    async fn borders(&mut self, borders: &[Border<'_>]) -> Result<Vec<Result<Option<KeyCells>, Fault>>, Fault> {
+        cut::find_borders(&mut self.session, borders).await
+    }
+}
+
+/// Returns the query for all rows of a range in key order.
+fn read_query(range: &Range<'_>) -> Vec<u8> {
+    let table = &range.table.table;
+    let mut query = format!("SELECT {}", sql::wire_list(table)).into_bytes();
+    digest::push_from(&mut query, range);
+    if let Some(key) = table.row_key() {
+        query.extend_from_slice(format!(" ORDER BY {}", sql::border_list(&key)).as_bytes());
+    }
+    query
 }
 
 /// One target connection that loads chunks.
@@ -104,7 +121,7 @@ impl ChunkLoader for MySqlLoader {
         rows: RowFeed,
     ) -> Result<(u64, u64), Fault> {
         self.sight.reaches(chunk.table.name())?;
-        apply::begin_on(&mut self.session, lease, chunk.table.name()).await?;
+        apply::begin_on(&mut self.session, lease, &[chunk.table.name()]).await?;
         let loaded = match mode {
             LoadMode::Bulk if self.local_infile => bulk(&mut self.session, chunk.table, rows).await,
             _ => careful(&mut self.session, chunk.table, rows).await,
@@ -121,12 +138,16 @@ impl ChunkLoader for MySqlLoader {
         self.session.commit("commit a chunk").await?;
         Ok(loaded)
     }
+
+    async fn load_together(&mut self, lease: &Lease, chunks: &[ChunkOf<'_>], rows: Vec<RowBatch>) -> Result<(), Fault> {
+        together::load(self, lease, chunks, rows).await
+    }
 }
 
 impl MySqlLoader {
     /// Marks the chunk done, and proves that it is ours to load.
     async fn mark_done(&mut self, lease: &Lease, of: ChunkOf<'_>, loaded: (u64, u64)) -> Result<(), Fault> {
-        let marked = control::mark_chunk_done(&mut self.session, &lease.lane, of.chunk, loaded).await;
+        let marked = control::mark_chunks_done(&mut self.session, &lease.lane, &[(of.chunk, loaded)]).await;
         match (marked, of.claim) {
             (Ok(()), None) => apply::prove(&mut self.session, lease).await,
             (Ok(()), Some(claim)) => control::claims::prove(&mut self.session, lease, claim).await,

@@ -3,11 +3,13 @@
 
 mod watch;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use leeward_core::alteration::{Alteration, Effect, Statement, Verdict};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::TableName;
-use leeward_core::port::{DefinerKept, Lease, RowsMeanwhile, Shape, TablePart};
+use leeward_core::port::{DefinerKept, Indexes, Lease, RowsMeanwhile, Shape, TablePart};
 use leeward_core::server::{Flavor, Observed};
 use leeward_core::survey::{ObjectFacts, ObjectKind, SchemaFacts};
 
@@ -255,12 +257,30 @@ impl Shape for TargetShape {
         Ok(())
     }
 
-    async fn create_table(&mut self, name: &TableName, source_ddl: &str) -> Result<(), Fault> {
+    async fn create_table(&mut self, name: &TableName, source_ddl: &str, indexes: Indexes) -> Result<(), Fault> {
         let doing = format!("create {name}");
         let source = self.split(name, source_ddl)?;
-        self.change(&doing, &source.create_statement(name)).await.map_err(|fault| fault.of(name))?;
+        self.change(&doing, &source.create_statement(name, indexes)).await.map_err(|fault| fault.of(name))?;
         let made = self.own_ddl(name).await?.ok_or_else(|| self.missing(name, &doing))?;
         self.check_made(name, &source, &made)
+    }
+
+    async fn incomplete(&mut self, tables: &[(&TableName, &str)], part: TablePart) -> Result<Vec<TableName>, Fault> {
+        // What cannot be understood is not known to be complete; `complete_table` says what is the matter with it.
+        let wanted: BTreeMap<&TableName, Option<TableDdl>> =
+            tables.iter().map(|&(name, source_ddl)| (name, ddl::split(source_ddl).ok())).collect();
+        let has_any = |ddl: &TableDdl, name| ddl.is_missing_in(name, &ddl.without_late_parts(), part);
+        let asked = wanted.iter().filter(|(name, ddl)| ddl.as_ref().is_none_or(|ddl| has_any(ddl, name)));
+        let mut lacking: BTreeSet<TableName> = asked.map(|(name, _)| (*name).clone()).collect();
+        let names: Vec<TableName> = lacking.iter().cloned().collect();
+        for (name, text) in survey::table_ddl(&mut self.session, &names).await? {
+            if let (Some(Some(wanted)), Ok(existing)) = (wanted.get(&name), ddl::split(&text))
+                && !wanted.is_missing_in(&name, &existing, part)
+            {
+                lacking.remove(&name);
+            }
+        }
+        Ok(lacking.into_iter().collect())
     }
 
     async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault> {
@@ -293,7 +313,7 @@ impl Shape for TargetShape {
         let verdict = Verdict::Person("it was there, and somebody has dropped it");
         let made = wanted.without_late_parts();
         let late = wanted.missing_indexes(name, &made).into_iter().chain(wanted.missing_foreign_keys(name, &made));
-        let statements = std::iter::once(wanted.create_statement(name)).chain(late);
+        let statements = std::iter::once(wanted.create_statement(name, Indexes::AfterRows)).chain(late);
         Ok(statements.map(|sql| Statement { sql, effect: Effect::Rows, verdict }).collect())
     }
 

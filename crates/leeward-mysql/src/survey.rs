@@ -1,8 +1,8 @@
 //! Surveys a server: everything that the planner may base a decision on, in a number of round trips that hardly grows
 //! with the number of tables. It decides nothing, changes nothing on the server, and returns no row values.
 //!
-//! Round trips: server 1, replica 1 to 2, fence 1, shapes 1, foreign keys' rules 1 per hundred tables where the server
-//! hides them, write counters 1, a look into the tables 1 per hundred, objects 3 plus 1 per hundred.
+//! Round trips: server 1. Then over three connections at once: replica 1 to 2, fence 1, write counters 1; shapes 1, foreign
+//! keys' rules 1 per 500 tables where the server hides them, a look into the tables 1 per 500; objects 3 plus 1 per 500.
 
 mod batch;
 mod cells;
@@ -17,14 +17,17 @@ use std::collections::BTreeSet;
 
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::TableName;
-use leeward_core::survey::{ObjectFacts, Survey, TableSurvey};
+use leeward_core::server::{Observed, ServerFacts};
+use leeward_core::survey::{ObjectFacts, SchemaFacts, Survey, TableSurvey};
 use leeward_core::table::Table;
 use mysql_async::Row;
 
 use crate::ddl;
+use crate::endpoint::Endpoint;
 use crate::session::Session;
 pub(crate) use batch::each;
 pub(crate) use cells::{number, text, text_or_empty, time};
+use counters::Counters;
 pub(crate) use definitions::table_ddl;
 pub use objects::HIDDEN;
 use server::Preamble;
@@ -32,12 +35,31 @@ pub use tables::UNUSED_INDEX;
 use tables::columns_and_keys;
 pub(crate) use tables::{Catalog, SHAPE_SETS, shapes_of};
 
-/// Surveys some databases.
+/// Surveys some databases over three connections, which ask for different things at once.
 ///
 /// # Errors
-/// `UnknownDatabase` naming all that are missing; `MissingGrant` for a table that may not be read; what breaks the
-/// session. What can be unknown is [`leeward_core::server::Observed::Unknown`] and no error.
-pub async fn survey(session: &mut Session, schemas: &[String]) -> Result<Survey, Fault> {
+/// Those of [`Session::open`]; `UnknownDatabase` naming all that are missing; `MissingGrant` for a table that may not be
+/// read; what breaks a session. What can be unknown is [`leeward_core::server::Observed::Unknown`] and no error.
+pub async fn survey(endpoint: &Endpoint, schemas: &[String]) -> Result<Survey, Fault> {
+    let open = || Session::open(endpoint, "survey");
+    let (mut of_server, mut of_tables, mut of_objects) = tokio::try_join!(open(), open(), open())?;
+    let preamble = server::preamble(&mut of_server).await?;
+    let chosen = server::chosen(&preamble, schemas, &of_server)?;
+    let names = names(&chosen);
+    let (server, tables, objects) = tokio::try_join!(
+        server_seen(&mut of_server, &preamble, &names),
+        tables_seen(&mut of_tables, &names, |_| true),
+        objects::read(&mut of_objects, &preamble, &names),
+    )?;
+    tokio::join!(of_server.close(), of_tables.close(), of_objects.close());
+    Ok(put_together(preamble, chosen, server, (tables, objects)))
+}
+
+/// Surveys some databases like [`survey`], one thing after the other.
+///
+/// # Errors
+/// Those of [`survey`].
+pub async fn survey_over(session: &mut Session, schemas: &[String]) -> Result<Survey, Fault> {
     survey_some(session, schemas, |_| true).await
 }
 
@@ -56,17 +78,57 @@ async fn survey_some(
     schemas: &[String],
     wanted: impl Fn(&TableName) -> bool,
 ) -> Result<Survey, Fault> {
-    let mut preamble = server::preamble(session).await?;
+    let preamble = server::preamble(session).await?;
     let chosen = server::chosen(&preamble, schemas, session)?;
-    preamble.server.is_replica = server::is_replica(session, &preamble).await?;
-    let fence = server::fence_sight(session, &preamble.grants).await?;
-    let names: Vec<String> = chosen.iter().map(|schema| schema.name.clone()).collect();
-    let mut catalog = catalog(session, &names).await?;
+    let names = names(&chosen);
+    let server = server_seen(session, &preamble, &names).await?;
+    let seen = tables_seen(session, &names, wanted).await?;
+    let objects = objects::read(session, &preamble, &names).await?;
+    Ok(put_together(preamble, chosen, server, (seen, objects)))
+}
+
+fn names(schemas: &[SchemaFacts]) -> Vec<String> {
+    schemas.iter().map(|schema| schema.name.clone()).collect()
+}
+
+/// What was seen of a server beside its tables.
+struct ServerSeen {
+    is_replica: Observed<bool>,
+    fence: Observed<()>,
+    counters: Counters,
+}
+
+async fn server_seen(session: &mut Session, preamble: &Preamble, schemas: &[String]) -> Result<ServerSeen, Fault> {
+    Ok(ServerSeen {
+        is_replica: server::is_replica(session, preamble).await?,
+        fence: server::fence_sight(session, &preamble.grants).await?,
+        counters: counters::read(session, preamble, schemas).await?,
+    })
+}
+
+/// Reads the tables; their write counters are still unknown here.
+async fn tables_seen(
+    session: &mut Session,
+    schemas: &[String],
+    wanted: impl Fn(&TableName) -> bool,
+) -> Result<Vec<TableSurvey>, Fault> {
+    let mut catalog = catalog(session, schemas).await?;
     catalog.tables.retain(|name, _| wanted(name));
     add_hidden_rules(session, &mut catalog).await?;
-    let tables = look_into(session, &preamble, &names, catalog).await?;
-    let objects = objects::read(session, &preamble, &names).await?;
-    Ok(Survey { at: preamble.at, server: preamble.server, schemas: chosen, tables, objects, fence })
+    look_into(session, catalog).await
+}
+
+fn put_together(
+    preamble: Preamble,
+    schemas: Vec<SchemaFacts>,
+    seen: ServerSeen,
+    (mut tables, objects): (Vec<TableSurvey>, Vec<ObjectFacts>),
+) -> Survey {
+    for table in &mut tables {
+        table.writes = seen.counters.of(&table.table.name);
+    }
+    let server = ServerFacts { is_replica: seen.is_replica, ..preamble.server };
+    Survey { at: preamble.at, server, schemas, tables, objects, fence: seen.fence }
 }
 
 /// Reads what tells one server from another, whatever name it was reached by.
@@ -169,13 +231,7 @@ pub(crate) async fn add_hidden_rules(session: &mut Session, catalog: &mut Catalo
     Ok(())
 }
 
-async fn look_into(
-    session: &mut Session,
-    preamble: &Preamble,
-    schemas: &[String],
-    catalog: Catalog,
-) -> Result<Vec<TableSurvey>, Fault> {
-    let counters = counters::read(session, preamble, schemas).await?;
+async fn look_into(session: &mut Session, catalog: Catalog) -> Result<Vec<TableSurvey>, Fault> {
     let looks: Vec<String> = catalog.tables.values().map(|(table, _)| clocks::query(table)).collect();
     let answers = batch::each(session, "look into the tables", &looks).await?;
     let mut surveyed = Vec::with_capacity(catalog.tables.len());
@@ -188,7 +244,7 @@ async fn look_into(
             Err(_) => (0, Vec::new()),
         };
         surveyed.push(TableSurvey {
-            writes: counters.of(&name),
+            writes: Observed::Unknown("not looked at".to_owned()),
             table,
             rows_estimate: usage.rows_estimate,
             rows_at_least,

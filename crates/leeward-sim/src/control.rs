@@ -12,8 +12,8 @@ use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
 use leeward_core::port::{
-    ChunkLoader, ChunkReader, ChunkRecord, Control, DefinerKept, Definition, Event, Lease, LeaseAnswer, LeaseRecord,
-    Records, RowsMeanwhile, Servers, Shape, Shapes, Source, TablePart, Target,
+    ChunkLoader, ChunkReader, ChunkRecord, Control, DefinerKept, Definition, Event, Indexes, Lease, LeaseAnswer,
+    LeaseRecord, Records, RowsMeanwhile, Servers, Shape, Shapes, Source, TablePart, Target,
 };
 use leeward_core::survey::{ObjectFacts, SchemaFacts, Survey};
 use leeward_core::table::Table;
@@ -265,7 +265,11 @@ impl Shape for SimShapes {
         not_shaped()
     }
 
-    async fn create_table(&mut self, _name: &TableName, _source_ddl: &str) -> Result<(), Fault> {
+    async fn create_table(&mut self, _name: &TableName, _source_ddl: &str, _indexes: Indexes) -> Result<(), Fault> {
+        not_shaped()
+    }
+
+    async fn incomplete(&mut self, _tables: &[(&TableName, &str)], _part: TablePart) -> Result<Vec<TableName>, Fault> {
         not_shaped()
     }
 

@@ -107,10 +107,7 @@ pub async fn servers(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
 /// # Errors
 /// Whatever keeps it from being seen; a missing privilege names its GRANT.
 pub async fn survey(source: &Endpoint, databases: &[String]) -> Result<Survey, Fault> {
-    let mut session = Session::open(source, "survey").await?;
-    let survey = survey::survey(&mut session, databases).await;
-    session.close().await;
-    survey
+    survey::survey(source, databases).await
 }
 
 /// Reads what tells one server from another.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::walk::tell_started;
-use super::{Copy, Shared, Work};
+use super::{Copy, Job, Shared, Work};
 use crate::patience::Patience;
 use crate::progress::Progress;
 
@@ -129,7 +129,7 @@ impl<'c> Sharing<'c> {
     pub(super) async fn gather<'a>(
         &mut self,
         tables: &[&'a PlannedTable],
-        send: &mpsc::Sender<Work<'a>>,
+        send: &mpsc::Sender<Job<'a>>,
         shared: &Shared<'a>,
     ) -> Result<Option<u64>, Fault> {
         let Some(member) = self.copy.member.filter(|_| self.has_offered) else { return Ok(None) };
@@ -189,7 +189,7 @@ async fn open<'s>(claims: &'s mut Option<Box<dyn Claims>>, copy: &Copy<'_>) -> R
 }
 
 /// Waits for room for one more chunk; nothing when the copy is being halted.
-async fn room<'s, 'a>(send: &'s mpsc::Sender<Work<'a>>, shared: &Shared<'_>) -> Option<mpsc::Permit<'s, Work<'a>>> {
+async fn room<'s, 'a>(send: &'s mpsc::Sender<Job<'a>>, shared: &Shared<'_>) -> Option<mpsc::Permit<'s, Job<'a>>> {
     tokio::select! {
         room = send.reserve() => room.ok(),
         () = shared.halt.cancelled() => None,
@@ -205,14 +205,14 @@ async fn pause(shared: &Shared<'_>, time: Duration) {
 
 /// Hands a claimed chunk to a worker. One of a table that is not copied is left to lapse.
 fn hand_out<'a>(
-    room: mpsc::Permit<'_, Work<'a>>,
+    room: mpsc::Permit<'_, Job<'a>>,
     tables: &[&'a PlannedTable],
     shared: &Shared<'a>,
     (chunk, claim): (ChunkRecord, Claim),
 ) {
     if let Some(table) = tables.iter().find(|table| *table.name() == chunk.table) {
         shared.hold(claim);
-        room.send(Work { table, chunk, claim: Some(claim) });
+        room.send(vec![Work { table, chunk, claim: Some(claim) }]);
     }
 }
 
@@ -320,7 +320,7 @@ async fn draw<'a>(
     copy: &Copy<'_>,
     member: &Member,
     (tables, known): (&[&'a PlannedTable], &[ChunkRecord]),
-    send: mpsc::Sender<Work<'a>>,
+    send: mpsc::Sender<Job<'a>>,
     shared: &Shared<'a>,
 ) -> Result<(), Fault> {
     let (mut claims, mut control) = (None, None);

@@ -1,25 +1,36 @@
 //! The leader's part of a copy: finds chunks on the source, the largest table first, and hands them out to its own workers
-//! or puts them up for other processes.
+//! or puts them up for other processes. The first borders of many tables are found in one round trip, and small tables are
+//! handed out several at once.
 
-use leeward_core::fault::{Decision, Fault};
+use std::collections::BTreeMap;
+
+use leeward_core::fault::{Decision, Fault, FaultKind};
+use leeward_core::name::TableName;
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Border, ChunkReader, ChunkRecord, Control};
 use leeward_core::row::{KeyCells, KeyRange};
 use tokio::sync::mpsc;
 
 use super::crew::Sharing;
-use super::{Copy, Shared, Work};
+use super::together::Waiting;
+use super::{Copy, Job, Shared, Work};
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
+
+/// Tables whose first borders are asked for at once, at most. The first tables are the largest, whose borders take the
+/// source longest to find: there the walk begins with one for each worker, and goes on with twice as many each time.
+const AHEAD_MAX: usize = 100;
 
 /// A walk under way.
 struct Walk<'w, 'a> {
     copy: &'w Copy<'w>,
     shared: &'w Shared<'a>,
-    send: mpsc::Sender<Work<'a>>,
+    send: mpsc::Sender<Job<'a>>,
     control: Option<Box<dyn Control>>,
     reader: Option<Box<dyn ChunkReader>>,
     sharing: Sharing<'w>,
+    /// Small tables that are to be copied together.
+    waiting: Waiting<'a>,
 }
 
 /// Whether a chunk stands in the control schema already.
@@ -41,20 +52,53 @@ enum Next {
 pub(super) async fn run<'a>(
     copy: &Copy<'_>,
     (tables, known): (&[&'a PlannedTable], Vec<ChunkRecord>),
-    send: mpsc::Sender<Work<'a>>,
+    send: mpsc::Sender<Job<'a>>,
     shared: &Shared<'a>,
 ) -> Result<Option<u64>, Fault> {
     let mut order = tables.to_vec();
     order.sort_by_key(|table| (std::cmp::Reverse(table.data_bytes), table.name()));
     let sharing = Sharing::new(copy, &known);
-    let mut walk = Walk { copy, shared, send, control: None, reader: None, sharing };
-    for table in order {
-        let chunks = known.iter().filter(|chunk| chunk.table == *table.name()).cloned().collect();
-        if walk.table(table, chunks).await? == Next::Halt {
-            return Ok(None);
+    let mut known = by_table(known);
+    let waiting = Waiting::default();
+    let mut walk = Walk { copy, shared, send, control: None, reader: None, sharing, waiting };
+    let (mut rest, mut ahead) = (&order[..], copy.parallel.clamp(1, AHEAD_MAX));
+    while !rest.is_empty() {
+        let (some, later) = rest.split_at(ahead.min(rest.len()));
+        (rest, ahead) = (later, (ahead * 2).min(AHEAD_MAX));
+        let fresh: Vec<&PlannedTable> =
+            some.iter().copied().filter(|table| !known.contains_key(table.name())).collect();
+        let mut firsts = walk.first_chunks(&fresh).await?;
+        for &table in some {
+            let chunks = known.remove(table.name()).unwrap_or_default();
+            if walk.table(table, chunks, firsts.remove(table.name())).await? == Next::Halt {
+                return Ok(None);
+            }
         }
     }
+    let waiting = walk.waiting.take();
+    if walk.place(waiting.unwrap_or_default(), Written::No).await? == Next::Halt {
+        return Ok(None);
+    }
     walk.sharing.gather(tables, &walk.send, shared).await
+}
+
+fn by_table(chunks: Vec<ChunkRecord>) -> BTreeMap<TableName, Vec<ChunkRecord>> {
+    let mut tables = BTreeMap::<TableName, Vec<ChunkRecord>>::new();
+    for chunk in chunks {
+        tables.entry(chunk.table.clone()).or_default().push(chunk);
+    }
+    tables
+}
+
+/// Returns the chunk of a table if it is the only one and still to be copied.
+fn whole(chunks: &[ChunkRecord], first: Option<&ChunkRecord>) -> Option<ChunkRecord> {
+    match (chunks, first) {
+        ([], Some(first)) => Some(first),
+        ([only], _) => Some(only),
+        _ => None,
+    }
+    .filter(|chunk| chunk.last && !chunk.done)
+    .cloned()
 }
 
 /// Tells of tables whose copy begins or goes on.
@@ -72,35 +116,53 @@ pub(super) fn tell_started(tell: &dyn Tell, table: &PlannedTable, chunks: &[Chun
 
 impl<'a> Walk<'_, 'a> {
     /// Walks a table. A border is written down before its chunk is copied, so that the next run cuts the table at the same
-    /// places.
-    async fn table(&mut self, table: &'a PlannedTable, chunks: Vec<ChunkRecord>) -> Result<Next, Fault> {
+    /// places. `first` is the first chunk, where it has been found already.
+    async fn table(
+        &mut self,
+        table: &'a PlannedTable,
+        chunks: Vec<ChunkRecord>,
+        mut first: Option<ChunkRecord>,
+    ) -> Result<Next, Fault> {
         tell_started(self.copy.tell, table, &chunks);
+        if let Some(chunk) = whole(&chunks, first.as_ref())
+            && Waiting::takes(self.copy, table)
+        {
+            let ready = self.waiting.add(self.copy, Work { table, chunk, claim: None });
+            return self.place(ready.unwrap_or_default(), Written::No).await;
+        }
         let mut last = chunks.last().cloned();
         for chunk in chunks.into_iter().filter(|chunk| !chunk.done) {
-            if self.place(table, chunk, Written::Yes).await? == Next::Halt {
+            if self.place(vec![Work { table, chunk, claim: None }], Written::Yes).await? == Next::Halt {
                 return Ok(Next::Halt);
             }
         }
         // Each turn moves past at least one row of the table, and the source ends the walk.
         while last.as_ref().is_none_or(|chunk| !chunk.last) && !self.shared.has_failed(table) {
-            let next = match self.next_chunk(table, last.as_ref()).await {
-                Ok(next) => next,
+            let found = match first.take() {
+                Some(first) => Ok(first),
+                None => self.next_chunk(table, last.as_ref()).await,
+            };
+            let chunk = match found {
+                Ok(chunk) => chunk,
                 Err(fault) => {
                     self.shared.fail_table(table, fault)?;
                     break;
                 }
             };
-            last = Some(next.clone());
-            if self.place(table, next, Written::No).await? == Next::Halt {
+            last = Some(chunk.clone());
+            if self.place(vec![Work { table, chunk, claim: None }], Written::No).await? == Next::Halt {
                 return Ok(Next::Halt);
             }
         }
         Ok(Next::GoOn)
     }
 
-    /// Hands a chunk to a worker of this process as soon as there is room, or puts it up when there is none and others
+    /// Hands chunks to a worker of this process as soon as there is room, or puts them up when there is none and others
     /// help.
-    async fn place(&mut self, table: &'a PlannedTable, chunk: ChunkRecord, written: Written) -> Result<Next, Fault> {
+    async fn place(&mut self, job: Job<'a>, written: Written) -> Result<Next, Fault> {
+        if job.is_empty() {
+            return Ok(Next::GoOn);
+        }
         let room = loop {
             self.sharing.look(self.shared).await;
             match self.send.clone().try_reserve_owned() {
@@ -109,7 +171,9 @@ impl<'a> Walk<'_, 'a> {
                 Err(mpsc::error::TrySendError::Full(_)) => {}
             }
             if self.sharing.wants_more() {
-                self.sharing.offer(&chunk).await?;
+                for work in &job {
+                    self.sharing.offer(&work.chunk).await?;
+                }
                 return Ok(Next::GoOn);
             }
             tokio::select! {
@@ -122,21 +186,22 @@ impl<'a> Walk<'_, 'a> {
             }
         };
         if written == Written::No {
-            self.write_down(&chunk).await?;
+            let chunks: Vec<ChunkRecord> = job.iter().map(|work| work.chunk.clone()).collect();
+            self.write_down(&chunks).await?;
         }
-        room.send(Work { table, chunk, claim: None });
+        room.send(job);
         Ok(Next::GoOn)
     }
 
-    /// Writes a chunk down before it is copied. Written twice, because an answer was lost, it is the same chunk.
-    async fn write_down(&mut self, chunk: &ChunkRecord) -> Result<(), Fault> {
+    /// Writes chunks down before they are copied. Written twice, because an answer was lost, they are the same chunks.
+    async fn write_down(&mut self, chunks: &[ChunkRecord]) -> Result<(), Fault> {
         let Copy { servers, lease, tell, stop, .. } = *self.copy;
         let mut patience = Patience::new(tell, stop);
         loop {
             let written = match &mut self.control {
-                Some(control) => control.add_chunks(lease, std::slice::from_ref(chunk)).await,
+                Some(control) => control.add_chunks(lease, chunks).await,
                 None => match servers.control().await {
-                    Ok(fresh) => self.control.insert(fresh).add_chunks(lease, std::slice::from_ref(chunk)).await,
+                    Ok(fresh) => self.control.insert(fresh).add_chunks(lease, chunks).await,
                     Err(fault) => Err(fault),
                 },
             };
@@ -147,30 +212,70 @@ impl<'a> Walk<'_, 'a> {
     }
 
     async fn next_chunk(&mut self, table: &PlannedTable, last: Option<&ChunkRecord>) -> Result<ChunkRecord, Fault> {
-        let after = last.and_then(|chunk| chunk.keys.upto.clone());
-        let rows = (self.copy.chunk_bytes / table.row_bytes()).clamp(1, self.copy.chunk_rows);
-        let border = Border { table, after: after.clone(), rows };
+        let border = self.border(table, last);
         let upto = if table.has_key() { self.find_border(&border).await? } else { None };
-        Ok(ChunkRecord {
-            table: table.name().clone(),
-            seq: last.map_or(0, |chunk| chunk.seq + 1),
-            last: upto.is_none(),
-            keys: KeyRange { after, upto },
-            done: false,
-            rows: 0,
-            bytes: 0,
-        })
+        Ok(chunk_upto(&border, last, upto))
+    }
+
+    fn border<'t>(&self, table: &'t PlannedTable, last: Option<&ChunkRecord>) -> Border<'t> {
+        let rows = (self.copy.chunk_bytes / table.row_bytes()).clamp(1, self.copy.chunk_rows);
+        Border { table, after: last.and_then(|chunk| chunk.keys.upto.clone()), rows }
+    }
+
+    /// Finds the first chunks of tables. One that cannot be found is left out: its table's own turn tells why.
+    async fn first_chunks(&mut self, tables: &[&PlannedTable]) -> Result<BTreeMap<TableName, ChunkRecord>, Fault> {
+        let borders: Vec<Border<'_>> = tables.iter().map(|table| self.border(table, None)).collect();
+        let (asked, whole): (Vec<_>, Vec<_>) = borders.into_iter().partition(|border| border.table.has_key());
+        let mut found: BTreeMap<TableName, ChunkRecord> = BTreeMap::new();
+        found.extend(whole.iter().map(|border| (border.table.name().clone(), chunk_upto(border, None, None))));
+        // One alone is asked for as well in its own turn.
+        if asked.len() < 2 {
+            return Ok(found);
+        }
+        let answers = self.find_borders(&asked).await?;
+        for (border, answer) in asked.iter().zip(answers) {
+            if let Ok(upto) = answer {
+                found.insert(border.table.name().clone(), chunk_upto(border, None, upto));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn find_borders(&mut self, borders: &[Border<'_>]) -> Result<Vec<Result<Option<KeyCells>, Fault>>, Fault> {
+        let mut patience = Patience::new(self.copy.tell, self.copy.stop);
+        loop {
+            let found = match self.reader().await {
+                Ok(reader) => reader.borders(borders).await,
+                Err(fault) => Err(fault),
+            };
+            match found {
+                Err(fault) if fault.decision() == Decision::Retry => {
+                    self.reader = None;
+                    patience.wait(fault).await?;
+                }
+                // Too many of them fail: each table finds out by itself whether it is one.
+                Err(_) => return Ok(Vec::new()),
+                found => return found,
+            }
+        }
+    }
+
+    async fn reader(&mut self) -> Result<&mut dyn ChunkReader, Fault> {
+        if self.reader.is_none() {
+            self.reader = Some(self.copy.servers.reader().await?);
+        }
+        match &mut self.reader {
+            Some(reader) => Ok(reader.as_mut()),
+            None => Err(Fault::new(FaultKind::Unexpected, "find borders")),
+        }
     }
 
     async fn find_border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
         let mut patience = Patience::new(self.copy.tell, self.copy.stop);
         loop {
-            let found = match &mut self.reader {
-                Some(reader) => reader.border(border).await,
-                None => match self.copy.servers.reader().await {
-                    Ok(fresh) => self.reader.insert(fresh).border(border).await,
-                    Err(fault) => Err(fault),
-                },
+            let found = match self.reader().await {
+                Ok(reader) => reader.border(border).await,
+                Err(fault) => Err(fault),
             };
             match found {
                 Err(fault) if fault.decision() == Decision::Retry => {
@@ -180,5 +285,18 @@ impl<'a> Walk<'_, 'a> {
                 found => return found,
             }
         }
+    }
+}
+
+/// Returns the chunk after `last` up to the border that was found; up to the table's end where there was none.
+fn chunk_upto(border: &Border<'_>, last: Option<&ChunkRecord>, upto: Option<KeyCells>) -> ChunkRecord {
+    ChunkRecord {
+        table: border.table.name().clone(),
+        seq: last.map_or(0, |chunk| chunk.seq + 1),
+        last: upto.is_none(),
+        keys: KeyRange { after: border.after.clone(), upto },
+        done: false,
+        rows: 0,
+        bytes: 0,
     }
 }

@@ -14,6 +14,9 @@ use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::sync;
 
+/// The phase in which all rows are there.
+pub const COMPARING: &str = "catching up and comparing every row";
+
 /// Wait between the cycles of the closing comparison while a transaction on the source holds the fence.
 const FENCE_WAIT: Duration = Duration::from_millis(250);
 
@@ -23,7 +26,7 @@ const CYCLE_TRIES_MAX: u32 = 100;
 impl Seed<'_> {
     /// Catches up with what changed during the copy and compares every row, until all tables are live.
     pub(super) async fn close_the_gap(&mut self) -> Result<(), Fault> {
-        self.phase("catching up and comparing every row");
+        self.phase(COMPARING);
         for at in self.seeding() {
             self.lane.tables[at].record.state = TableState::CatchingUp;
         }

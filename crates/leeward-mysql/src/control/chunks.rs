@@ -25,22 +25,27 @@ pub(super) fn add_query(lane: &str, chunks: &[ChunkRecord]) -> String {
     )
 }
 
-/// Marks a chunk done in the connection's open transaction. `LeaseLost` when another process has done so.
-pub async fn mark_chunk_done(
+/// Marks chunks done, with the rows and bytes of each, in the connection's open transaction. `LeaseLost` when another
+/// process has done so with one of them.
+pub async fn mark_chunks_done(
     session: &mut Session,
     lane: &str,
-    chunk: &ChunkRecord,
-    (rows, bytes): (u64, u64),
+    chunks: &[(&ChunkRecord, (u64, u64))],
 ) -> Result<(), Fault> {
-    let query = format!(
-        "UPDATE leeward.chunk SET done=1,row_count={rows},byte_count={bytes} WHERE {} AND done=0",
-        is_chunk(lane, chunk)
-    );
-    let outcome = session.run("mark a chunk done", &query).await?;
-    if outcome.affected == 1 {
-        return Ok(());
+    const DOING: &str = "mark chunks done";
+    let mark = |(chunk, (rows, bytes)): &(&ChunkRecord, (u64, u64))| {
+        format!(
+            "UPDATE leeward.chunk SET done=1,row_count={rows},byte_count={bytes} WHERE {} AND done=0;SELECT ROW_COUNT()",
+            is_chunk(lane, chunk)
+        )
+    };
+    let query: Vec<String> = chunks.iter().map(mark).collect();
+    let counts = session.sets(DOING, query.join(";")).await?;
+    let is_marked = |at: usize| counts.get(at).and_then(|rows| rows.first()).is_some_and(|row| number(row, 0) == 1);
+    match (0..chunks.len()).find(|&at| !is_marked(at)) {
+        None => Ok(()),
+        Some(at) => Err(Fault::new(FaultKind::LeaseLost, DOING).on(Side::Target).of(&chunks[at].0.table)),
     }
-    Err(Fault::new(FaultKind::LeaseLost, "mark a chunk done").on(Side::Target).of(&chunk.table))
 }
 
 /// Returns the condition that picks the rows of a table.

@@ -52,7 +52,7 @@ fn name() -> TableName {
 
 /// The same table as it stands between the rows and [`TableDdl::missing_indexes`].
 fn as_created(ddl: &str) -> TableDdl {
-    let statement = split(ddl).unwrap().create_statement(&name());
+    let statement = split(ddl).unwrap().create_statement(&name(), Indexes::AfterRows);
     split(&statement.replace("`nasty`.", "")).unwrap()
 }
 

@@ -16,7 +16,7 @@ use crate::survey::{each, number, text, text_or_empty};
 
 const DOING: &str = "read the accounts";
 
-/// Reads all accounts, ordered by name: two round trips and one for each hundred accounts. `names` says how the server
+/// Reads all accounts, ordered by name: two round trips and one for each 500 accounts. `names` says how the server
 /// reads wildcards in grants.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use super::cells::text;
 use crate::session::Session;
 use crate::sql;
 
-/// Returns the DDL of those tables that exist and are tables, in the order asked for; a hundred in each round trip.
+/// Returns the DDL of those tables that exist and are tables, in the order asked for; some hundreds in each round trip.
 ///
 /// # Errors
 /// What breaks the session, and missing privileges.

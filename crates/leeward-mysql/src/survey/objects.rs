@@ -54,7 +54,7 @@ struct Listed {
     show: Option<(String, usize)>,
 }
 
-/// Reads all objects of some databases, ordered by kind and name: one round trip for the lists, one for each hundred
+/// Reads all objects of some databases, ordered by kind and name: one round trip for the lists, one for each 500
 /// objects, and two to change the character set of answers and back.
 pub(crate) async fn read(
     session: &mut Session,

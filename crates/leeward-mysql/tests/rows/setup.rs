@@ -13,7 +13,7 @@ use leeward_core::table::Table;
 use leeward_mysql::cut;
 use leeward_mysql::endpoint::{Compression, Endpoint, FixedPassword, Timeouts, Tls, TlsMode};
 use leeward_mysql::session::Session;
-use leeward_mysql::survey::survey;
+use leeward_mysql::survey::survey_over;
 use leeward_testkit::servers::{Kind, Server, pair};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -74,7 +74,7 @@ pub async fn database(server: &Server, name: &str, statements: &[&str]) -> Resul
 
 /// Describes the tables of a database as a plan would hold them, by name.
 pub async fn planned(session: &mut Session, database: &str) -> Result<BTreeMap<String, PlannedTable>> {
-    let survey = survey(session, &[database.to_owned()]).await?;
+    let survey = survey_over(session, &[database.to_owned()]).await?;
     survey.tables.into_iter().map(|seen| Ok((seen.table.name.table.clone(), plan(seen.table)?))).collect()
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use leeward_core::alteration::{Alteration, Effect};
 use leeward_core::fault::FaultKind;
 use leeward_core::name::TableName;
-use leeward_core::port::{Control, Lease, LeaseAnswer, RowsMeanwhile, Shape, Shapes};
+use leeward_core::port::{Control, Indexes, Lease, LeaseAnswer, RowsMeanwhile, Shape, Shapes};
 use leeward_core::table::Table;
 use leeward_mysql::control::MySqlControl;
 use leeward_mysql::endpoint::Endpoint;
@@ -136,7 +136,7 @@ leeward_testkit::each_kind! {
         let fault = shape.alter(&name, &statements[0], RowsMeanwhile::Waiting).await.unwrap_err();
         ensure!(fault.kind == FaultKind::LeaseLost, "{fault}");
         let new = TableName::new("altering_lease", "new");
-        let fault = shape.create_table(&new, wanted).await.unwrap_err();
+        let fault = shape.create_table(&new, wanted, Indexes::AfterRows).await.unwrap_err();
         ensure!(fault.kind == FaultKind::LeaseLost, "{fault}");
         let mut here = ServerShapes::open(&target).await?;
         ensure!(one(&mut here, &name).await?.columns.len() == 1 && here.describe(&[new]).await?.is_empty());

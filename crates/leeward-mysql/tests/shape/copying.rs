@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use leeward_core::name::TableName;
-use leeward_core::port::{DefinerKept, Shape, Shapes, TablePart};
+use leeward_core::port::{DefinerKept, Indexes, Shape, Shapes, TablePart};
 use leeward_core::server::Observed;
 use leeward_core::survey::{ObjectKind, Survey};
 use leeward_mysql::endpoint::Endpoint;
@@ -29,14 +29,22 @@ async fn make_all(source: &Endpoint, target: &Endpoint, survey: &Survey) -> Resu
     let mut shape = TargetShape::open(target).await?;
     shape.create_schemas(&survey.schemas).await?;
     ensure!(shape.existing(&names).await?.is_empty());
-    for (name, ddl) in &ddl {
-        shape.create_table(name, ddl).await.with_context(|| format!("create {name}"))?;
+    for (at, (name, ddl)) in ddl.iter().enumerate() {
+        let indexes = if at % 2 == 0 { Indexes::WithTable } else { Indexes::AfterRows };
+        shape.create_table(name, ddl, indexes).await.with_context(|| format!("create {name}"))?;
     }
+    let asked: Vec<(&TableName, &str)> = ddl.iter().map(|(name, ddl)| (name, ddl.as_str())).collect();
+    let lacking = shape.incomplete(&asked, TablePart::Indexes).await?;
+    let late: Vec<&TableName> = names.iter().skip(1).step_by(2).collect();
+    ensure!(lacking.iter().all(|name| late.contains(&name)), "{lacking:?} lack indexes");
     // Twice: a seed that was killed asks again for what is there already.
     for part in [TablePart::Indexes, TablePart::Indexes, TablePart::ForeignKeys, TablePart::ForeignKeys] {
         for (name, ddl) in &ddl {
             shape.complete_table(name, ddl, part).await.with_context(|| format!("complete {name}"))?;
         }
+    }
+    for part in [TablePart::Indexes, TablePart::ForeignKeys] {
+        ensure!(shape.incomplete(&asked, part).await?.is_empty(), "{part:?}");
     }
     ensure!(shape.existing(&names).await? == names);
     let kept = make_objects(&mut shape, survey).await?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use leeward_core::alteration::Alteration;
 use leeward_core::fault::FaultKind;
 use leeward_core::name::TableName;
-use leeward_core::port::{DefinerKept, Shape, Shapes, TablePart};
+use leeward_core::port::{DefinerKept, Indexes, Shape, Shapes, TablePart};
 use leeward_core::server::Observed;
 use leeward_core::survey::{ObjectFacts, ObjectKind, SchemaFacts};
 use leeward_mysql::session::Session;
@@ -37,12 +37,12 @@ leeward_testkit::each_kind! {
         let gone = TableName::new("making_twice", "gone");
         ensure!(shape.existing(&[gone.clone(), name.clone()]).await? == std::slice::from_ref(&name));
         let ddl = "CREATE TABLE `t` (\n  `a` int DEFAULT NULL\n) ENGINE=InnoDB";
-        let fault = shape.create_table(&name, ddl).await.unwrap_err();
+        let fault = shape.create_table(&name, ddl, Indexes::AfterRows).await.unwrap_err();
         ensure!(fault.kind == FaultKind::Server(1050) && fault.table == Some(name), "{fault}");
         let fault = shape.complete_table(&gone, ddl, TablePart::Indexes).await.unwrap_err();
         ensure!(fault.kind == FaultKind::TableMissing, "{fault}");
         let versioned = "CREATE TABLE `v` (\n  `a` int\n) ENGINE=InnoDB WITH SYSTEM VERSIONING";
-        let fault = shape.create_table(&gone, versioned).await.unwrap_err();
+        let fault = shape.create_table(&gone, versioned, Indexes::AfterRows).await.unwrap_err();
         ensure!(matches!(&fault.kind, FaultKind::Refused(why) if why.contains("system versioning")), "{fault}");
         Ok(())
     }

@@ -6,7 +6,6 @@ use anyhow::{Result, ensure};
 use leeward_core::port::Shapes;
 use leeward_mysql::endpoint::Endpoint;
 use leeward_mysql::facts::{Scope, look};
-use leeward_mysql::session::Session;
 use leeward_mysql::shape::ServerShapes;
 use leeward_mysql::survey::survey;
 use leeward_testkit::proxy::{Link, Proxy};
@@ -35,13 +34,13 @@ leeward_testkit::each_kind! {
         let slow = Endpoint { host: "127.0.0.1".to_owned(), port: proxy.address().port(), ..source };
         let schemas = ["round_trips".to_owned()];
 
-        let mut session = Session::open(&slow, "test").await?;
         let before = proxy.counters().round_trips;
         let started = Instant::now();
-        let seen = survey(&mut session, &schemas).await?;
+        let seen = survey(&slow, &schemas).await?;
         let (trips, took) = (proxy.counters().round_trips - before, started.elapsed());
         println!("{kind}: survey of {TABLES} tables: {trips} round trips, {took:?}");
-        ensure!(seen.tables.len() == TABLES && trips <= 12, "{trips} round trips");
+        // Of three connections that work at once, the log-in of each included.
+        ensure!(seen.tables.len() == TABLES && trips <= 16, "{trips} round trips");
 
         let mut shapes = ServerShapes::open(&slow).await?;
         settled(&mut shapes, &schemas).await?;

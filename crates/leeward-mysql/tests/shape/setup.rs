@@ -11,7 +11,6 @@ use leeward_core::name::{Side, TableName};
 use leeward_core::port::{Definition, Shapes};
 use leeward_core::survey::{Survey, TableSurvey};
 use leeward_mysql::endpoint::{Compression, Endpoint, FixedPassword, Timeouts, Tls, TlsMode};
-use leeward_mysql::session::Session;
 use leeward_mysql::shape::ServerShapes;
 use leeward_mysql::survey::survey;
 use leeward_testkit::servers::{Kind, Server, pair};
@@ -48,11 +47,10 @@ pub async fn script(server: &Server, sql: &str) -> Result<()> {
     conn.disconnect().await.context("close the connection")
 }
 
-/// Surveys databases over a session of its own.
+/// Surveys databases over sessions of its own.
 pub async fn surveyed(endpoint: &Endpoint, schemas: &[&str]) -> Result<Survey, Fault> {
-    let mut session = Session::open(endpoint, "test").await?;
     let schemas: Vec<String> = schemas.iter().map(|name| (*name).to_owned()).collect();
-    survey(&mut session, &schemas).await
+    survey(endpoint, &schemas).await
 }
 
 /// Returns the fingerprints of definitions by name.

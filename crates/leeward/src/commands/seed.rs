@@ -1,6 +1,10 @@
 //! `leeward seed`: the first copy.
 
-use leeward_engine::seed::{self, Found, Others, SeedOptions, SeedReport, SeedRole};
+use std::time::{Duration, Instant};
+
+use leeward_engine::progress::{Progress, Tell};
+use leeward_engine::seed::{self, COMPARING, Found, Others, SeedOptions, SeedReport, SeedRole};
+use tokio_util::sync::CancellationToken;
 
 use super::{Desk, planning, witness};
 use crate::cli::SeedArgs;
@@ -8,21 +12,27 @@ use crate::progress::{Show, Work};
 use crate::report::words;
 use crate::{Answer, Failure, report, shutdown, wire};
 
+/// Age from which on the look at the source that was taken beside the comparison is taken again at the end: the second one
+/// is then a small part of the whole.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 /// Seeds the target. The answer is no when a table was left for a person.
 ///
 /// # Errors
 /// Whatever keeps the copy from being finished; run it again to go on.
 pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
-    planning::refuse_same_server(desk).await?;
     let servers = wire::servers(&desk.settings).await?;
-    let (plan, survey) = match &args.plan {
-        Some(path) => planning::read(desk, path).await?,
-        None => {
-            let survey = planning::survey(desk).await?;
-            (planning::plan(desk, &survey)?, survey)
+    let planned = async {
+        match &args.plan {
+            Some(path) => planning::read(desk, path).await,
+            None => {
+                let survey = planning::survey(desk).await?;
+                Ok((planning::plan(desk, &survey)?, survey))
+            }
         }
     };
+    let ((), (plan, survey)) = tokio::try_join!(planning::refuse_same_server(desk), planned)?;
     let options = SeedOptions {
         claim: wire::claim(&desk.settings),
         found: if args.adopt { Found::Adopt } else { Found::Refuse },
@@ -32,14 +42,45 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let lane = plan.settings.lane.clone();
     let bytes = plan.tables.iter().map(|table| table.data_bytes).sum();
     let show = Show::start(&desk.screen, Work::Copy, bytes);
-    let report = seed::run(&servers, (plan, &survey.objects), &options, show.as_ref(), &stop).await;
+    let heard = Heard { show: show.as_ref(), compares: CancellationToken::new() };
+    let unneeded = CancellationToken::new();
+    let seeding = async {
+        let report = seed::run(&servers, (plan, &survey.objects), &options, &heard, &stop).await;
+        match &report {
+            Ok(report) if report.role == SeedRole::Led => heard.compares.cancel(),
+            _ => unneeded.cancel(),
+        }
+        report
+    };
+    let looking = async {
+        heard.compares.cancelled().await;
+        let began = Instant::now();
+        witness::look_once(&desk.settings, &lane).await;
+        began
+    };
+    let (report, looked_at) = tokio::join!(seeding, unneeded.run_until_cancelled(looking));
     show.finish();
     let report = report?;
-    if report.role == SeedRole::Led {
+    if looked_at.is_some_and(|at| at.elapsed() > LOOK_AGAIN_AFTER) {
         witness::look_once(&desk.settings, &lane).await;
     }
     report::write(desk.talk, &report, || text(&report))?;
     Ok(if report.quarantined.is_empty() { Answer::Yes } else { Answer::No })
+}
+
+/// Passes on what a seed tells, and hears when its comparison begins.
+struct Heard<'a> {
+    show: &'a dyn Tell,
+    compares: CancellationToken,
+}
+
+impl Tell for Heard<'_> {
+    fn tell(&self, progress: Progress) {
+        if matches!(&progress, Progress::Phase(text) if text == COMPARING) {
+            self.compares.cancel();
+        }
+        self.show.tell(progress);
+    }
 }
 
 fn text(report: &SeedReport) -> String {
