@@ -85,6 +85,8 @@ struct Shared<'a> {
     failed: StdMutex<HashSet<TableName>>,
     /// Claims on chunks that are waiting or being copied.
     held: StdMutex<Vec<Claim>>,
+    /// Tables of the chunks that are waiting or being copied by this process, one for each chunk.
+    under_way: StdMutex<Vec<TableName>>,
     halt: CancellationToken,
 }
 
@@ -97,6 +99,7 @@ impl<'a> Shared<'a> {
             result: StdMutex::default(),
             failed: StdMutex::default(),
             held: StdMutex::default(),
+            under_way: StdMutex::default(),
             halt: copy.stop.child_token(),
         }
     }
@@ -112,6 +115,25 @@ impl<'a> Shared<'a> {
             self.result.lock().expect("no panic while held").failed.push((table.name().clone(), fault));
         }
         Ok(())
+    }
+
+    /// Counts chunks in that are handed out.
+    fn set_out(&self, job: &Job<'_>) {
+        let tables = job.iter().map(|work| work.table.name().clone());
+        self.under_way.lock().expect("no panic while held").extend(tables);
+    }
+
+    /// Counts a chunk out that was copied or given up.
+    fn arrive(&self, table: &PlannedTable) {
+        let mut tables = self.under_way.lock().expect("no panic while held");
+        if let Some(at) = tables.iter().position(|name| name == table.name()) {
+            tables.swap_remove(at);
+        }
+    }
+
+    /// Returns how many chunks of a table are waiting or being copied by this process.
+    fn under_way(&self, table: &PlannedTable) -> usize {
+        self.under_way.lock().expect("no panic while held").iter().filter(|name| *name == table.name()).count()
     }
 
     fn failed(&self) -> Vec<TableName> {
@@ -193,6 +215,7 @@ async fn copy_job(
     }
     for work in job {
         if shared.has_failed(work.table) {
+            shared.arrive(work.table);
             shared.let_go(work.claim);
             continue;
         }
@@ -215,6 +238,7 @@ fn settle(
     copied: Result<(u64, u64), Fault>,
 ) -> Result<(), Fault> {
     let name = work.table.name();
+    shared.arrive(work.table);
     match copied {
         Ok((rows, bytes)) => {
             let mut result = shared.result.lock().expect("no panic while held");

@@ -1,8 +1,8 @@
-//! The leader's part of a copy: finds chunks on the source, the largest table first, and hands them out to its own workers
-//! or puts them up for other processes. The first borders of many tables are found in one round trip, and small tables are
+//! The leader's part of a copy: finds chunks on the source, in turns over the largest tables, and hands them out to its own
+//! workers or puts them up for other processes. The first borders of many tables are found in one round trip, and small tables are
 //! handed out several at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::name::TableName;
@@ -47,6 +47,35 @@ enum Next {
     Halt,
 }
 
+/// A table that is being walked.
+struct Walked<'a> {
+    table: &'a PlannedTable,
+    /// Chunks that an earlier run has written down and not copied.
+    known: VecDeque<ChunkRecord>,
+    /// The first chunk, where it has been found already.
+    first: Option<ChunkRecord>,
+    /// The last chunk so far.
+    last: Option<ChunkRecord>,
+    /// Estimate of what has not been handed out.
+    bytes_left: u64,
+}
+
+impl<'a> Walked<'a> {
+    fn after(table: &'a PlannedTable, chunks: Vec<ChunkRecord>, first: Option<ChunkRecord>) -> Walked<'a> {
+        let last = chunks.last().cloned();
+        let done: u64 = chunks.iter().filter(|chunk| chunk.done).map(|chunk| chunk.bytes).sum();
+        let known = chunks.into_iter().filter(|chunk| !chunk.done).collect();
+        Walked { table, known, first, last, bytes_left: table.data_bytes.saturating_sub(done) }
+    }
+}
+
+/// What came of a table's turn.
+enum Step {
+    Placed,
+    Ended,
+    Halted,
+}
+
 /// Finds chunks and hands them out, until all that other processes have taken are copied as well. Returns how many rows
 /// have been copied since this process began, if it was not alone.
 pub(super) async fn run<'a>(
@@ -58,22 +87,10 @@ pub(super) async fn run<'a>(
     let mut order = tables.to_vec();
     order.sort_by_key(|table| (std::cmp::Reverse(table.data_bytes), table.name()));
     let sharing = Sharing::new(copy, &known);
-    let mut known = by_table(known);
-    let waiting = Waiting::default();
+    let (known, waiting) = (by_table(known), Waiting::default());
     let mut walk = Walk { copy, shared, send, control: None, reader: None, sharing, waiting };
-    let (mut rest, mut ahead) = (&order[..], copy.parallel.clamp(1, AHEAD_MAX));
-    while !rest.is_empty() {
-        let (some, later) = rest.split_at(ahead.min(rest.len()));
-        (rest, ahead) = (later, (ahead * 2).min(AHEAD_MAX));
-        let fresh: Vec<&PlannedTable> =
-            some.iter().copied().filter(|table| !known.contains_key(table.name())).collect();
-        let mut firsts = walk.first_chunks(&fresh).await?;
-        for &table in some {
-            let chunks = known.remove(table.name()).unwrap_or_default();
-            if walk.table(table, chunks, firsts.remove(table.name())).await? == Next::Halt {
-                return Ok(None);
-            }
-        }
+    if walk.tables(&order, known).await? == Next::Halt {
+        return Ok(None);
     }
     let waiting = walk.waiting.take();
     if walk.place(waiting.unwrap_or_default(), Written::No).await? == Next::Halt {
@@ -115,46 +132,99 @@ pub(super) fn tell_started(tell: &dyn Tell, table: &PlannedTable, chunks: &[Chun
 }
 
 impl<'a> Walk<'_, 'a> {
-    /// Walks a table. A border is written down before its chunk is copied, so that the next run cuts the table at the same
-    /// places. `first` is the first chunk, where it has been found already.
-    async fn table(
+    /// Walks the tables in turns, several at a time: loads into one table wait for each other on the target, and each has
+    /// its rows in key order.
+    async fn tables(
         &mut self,
-        table: &'a PlannedTable,
-        chunks: Vec<ChunkRecord>,
-        mut first: Option<ChunkRecord>,
+        order: &[&'a PlannedTable],
+        mut known: BTreeMap<TableName, Vec<ChunkRecord>>,
     ) -> Result<Next, Fault> {
-        tell_started(self.copy.tell, table, &chunks);
-        if let Some(chunk) = whole(&chunks, first.as_ref())
-            && Waiting::takes(self.copy, table)
-        {
-            let ready = self.waiting.add(self.copy, Work { table, chunk, claim: None });
-            return self.place(ready.unwrap_or_default(), Written::No).await;
-        }
-        let mut last = chunks.last().cloned();
-        for chunk in chunks.into_iter().filter(|chunk| !chunk.done) {
-            if self.place(vec![Work { table, chunk, claim: None }], Written::Yes).await? == Next::Halt {
-                return Ok(Next::Halt);
+        let (mut rest, mut ahead) = (order, self.copy.parallel.clamp(1, AHEAD_MAX));
+        let mut open: Vec<Walked<'a>> = Vec::new();
+        loop {
+            // As many chunks are copied as there are workers, and as many more wait for them.
+            while open.len() < 2 * self.copy.parallel && !rest.is_empty() {
+                let (some, later) = rest.split_at(ahead.min(rest.len()));
+                (rest, ahead) = (later, (ahead * 2).min(AHEAD_MAX));
+                if self.open(some, &mut known, &mut open).await? == Next::Halt {
+                    return Ok(Next::Halt);
+                }
+            }
+            let Some(at) = self.turn(&open) else { return Ok(Next::GoOn) };
+            match self.step(&mut open[at]).await? {
+                Step::Placed => {}
+                Step::Ended => drop(open.remove(at)),
+                Step::Halted => return Ok(Next::Halt),
             }
         }
-        // Each turn moves past at least one row of the table, and the source ends the walk.
-        while last.as_ref().is_none_or(|chunk| !chunk.last) && !self.shared.has_failed(table) {
-            let found = match first.take() {
-                Some(first) => Ok(first),
-                None => self.next_chunk(table, last.as_ref()).await,
-            };
-            let chunk = match found {
-                Ok(chunk) => chunk,
-                Err(fault) => {
-                    self.shared.fail_table(table, fault)?;
-                    break;
+    }
+
+    /// Takes tables up. Small ones wait for others to be copied with.
+    async fn open(
+        &mut self,
+        some: &[&'a PlannedTable],
+        known: &mut BTreeMap<TableName, Vec<ChunkRecord>>,
+        open: &mut Vec<Walked<'a>>,
+    ) -> Result<Next, Fault> {
+        let fresh: Vec<&PlannedTable> =
+            some.iter().copied().filter(|table| !known.contains_key(table.name())).collect();
+        let mut firsts = self.first_chunks(&fresh).await?;
+        for &table in some {
+            let chunks = known.remove(table.name()).unwrap_or_default();
+            let first = firsts.remove(table.name());
+            tell_started(self.copy.tell, table, &chunks);
+            match whole(&chunks, first.as_ref()).filter(|_| Waiting::takes(self.copy, table)) {
+                Some(chunk) => {
+                    let ready = self.waiting.add(self.copy, Work { table, chunk, claim: None });
+                    if self.place(ready.unwrap_or_default(), Written::No).await? == Next::Halt {
+                        return Ok(Next::Halt);
+                    }
                 }
-            };
-            last = Some(chunk.clone());
-            if self.place(vec![Work { table, chunk, claim: None }], Written::No).await? == Next::Halt {
-                return Ok(Next::Halt);
+                None => open.push(Walked::after(table, chunks, first)),
             }
         }
         Ok(Next::GoOn)
+    }
+
+    /// Returns whose turn it is: the table of which the fewest chunks are on their way; of those the one with most to come.
+    fn turn(&self, open: &[Walked<'_>]) -> Option<usize> {
+        let rank = |at: &usize| (self.shared.under_way(open[*at].table), std::cmp::Reverse(open[*at].bytes_left));
+        (0..open.len()).min_by_key(rank)
+    }
+
+    /// Finds a table's next chunk and hands it out. Each step moves past at least one row of the table, and the source ends
+    /// the walk. A border is written down before its chunk is copied, so that the next run cuts the table at the same
+    /// places.
+    async fn step(&mut self, walked: &mut Walked<'a>) -> Result<Step, Fault> {
+        let table = walked.table;
+        if self.shared.has_failed(table) {
+            return Ok(Step::Ended);
+        }
+        let (chunk, written) = match walked.known.pop_front() {
+            Some(chunk) => (chunk, Written::Yes),
+            None if walked.last.as_ref().is_some_and(|chunk| chunk.last) => return Ok(Step::Ended),
+            None => {
+                let found = match walked.first.take() {
+                    Some(first) => Ok(first),
+                    None => self.next_chunk(table, walked.last.as_ref()).await,
+                };
+                match found {
+                    Ok(chunk) => (chunk, Written::No),
+                    Err(fault) => {
+                        self.shared.fail_table(table, fault)?;
+                        return Ok(Step::Ended);
+                    }
+                }
+            }
+        };
+        if written == Written::No {
+            walked.last = Some(chunk.clone());
+        }
+        walked.bytes_left = walked.bytes_left.saturating_sub(self.copy.chunk_bytes);
+        match self.place(vec![Work { table, chunk, claim: None }], written).await? {
+            Next::GoOn => Ok(Step::Placed),
+            Next::Halt => Ok(Step::Halted),
+        }
     }
 
     /// Hands chunks to a worker of this process as soon as there is room, or puts them up when there is none and others
@@ -189,6 +259,7 @@ impl<'a> Walk<'_, 'a> {
             let chunks: Vec<ChunkRecord> = job.iter().map(|work| work.chunk.clone()).collect();
             self.write_down(&chunks).await?;
         }
+        self.shared.set_out(&job);
         room.send(job);
         Ok(Next::GoOn)
     }
