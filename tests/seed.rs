@@ -82,6 +82,26 @@ each_kind! {
         Ok(())
     }
 
+    /// Loads into one table wait for each other, so no table waits for another to end.
+    async fn large_tables_are_copied_in_turns(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "seed_turns").await?;
+        stage.policy(SMALL_CHUNKS)?;
+        stage.on_source(&wide_tables()).await?;
+        stage.on_source("CREATE TABLE wider LIKE wide; INSERT INTO wider SELECT * FROM wide;").await?;
+        let _proxy = stage.source_through(Link::with_round_trip(Duration::from_millis(20))).await?;
+        let seed = start_seed(&stage)?;
+        copied(&stage, 20).await?;
+        seed.kill().await?;
+        let done = |table| {
+            format!("SELECT COUNT(*) FROM leeward.chunk WHERE lane='{}' AND done=1 AND table_name='{table}'", stage.database)
+        };
+        let (wide, wider): (u64, u64) =
+            (stage.target_value(&done("wide")).await?, stage.target_value(&done("wider")).await?);
+        assert!(wide >= 5 && wider >= 5, "{wide} chunks of one table, {wider} of the other");
+        start_seed(&stage)?.ended().await?.exits(0);
+        stage.assert_equal().await
+    }
+
     /// T42: somebody writes rows into the target that a later chunk brings. A bulk load would skip the chunk's own; that chunk
     /// is loaded again in plain statements, and what was written is gone.
     async fn rows_written_during_the_copy_are_replaced_and_none_is_skipped_t42(kind: Kind) -> Result<()> {
