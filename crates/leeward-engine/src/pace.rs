@@ -4,10 +4,23 @@
 
 use std::time::{Duration, Instant};
 
+use leeward_core::plan::PlannedTable;
+
 use crate::clock;
 
 /// Rows of one range at most. A differing range lists its row hashes on both sides, about 100 bytes a row in memory.
 pub const RANGE_ROWS_MAX: u64 = 50_000;
+
+/// Tables that one cycle compares at most.
+const TABLES_MAX: usize = 64;
+
+/// The same where everything is compared as fast as it goes: a cycle waits for the source three or four times, whatever it
+/// compares, so that it is to compare much. A range holds what is hashed in a second, and lists some 10 MiB of row hashes on
+/// each side when it differs; a cycle holds a cut open for some ten seconds.
+const FULL_RANGE_ROWS_MAX: u64 = 2 * RANGE_ROWS_MAX;
+const FULL_RANGE_BYTES_MAX: u64 = 64 << 20;
+const FULL_CYCLE_ROWS: u64 = 16 * FULL_RANGE_ROWS_MAX;
+const FULL_TABLES_MAX: usize = 1_024;
 
 /// Rows whose keys are counted by one statement at most: a few seconds where a server is slow, and never so many that
 /// one statement holds a cut open for long. It is the learned speed that decides.
@@ -64,7 +77,21 @@ impl ScrubPace {
 
     /// Returns how many rows' content this cycle may compare.
     pub fn content_rows(&mut self) -> u64 {
-        self.content.as_mut().map_or(RANGE_ROWS_MAX * 4, |budget| budget.rows().min(RANGE_ROWS_MAX * 4))
+        self.content.as_mut().map_or(FULL_CYCLE_ROWS, |budget| budget.rows().min(RANGE_ROWS_MAX * 4))
+    }
+
+    /// Returns of how many tables this cycle may compare a range each.
+    pub fn tables_max(&self) -> usize {
+        if self.is_full() { FULL_TABLES_MAX } else { TABLES_MAX }
+    }
+
+    /// Returns how many rows of a table one range may hold.
+    pub fn range_rows(&self, table: &PlannedTable) -> u64 {
+        match self.is_full() && table.rows_estimate > 0 {
+            // Nobody has learned how fast its rows go, and they may be wide.
+            true => (FULL_RANGE_BYTES_MAX / table.row_bytes()).clamp(1, FULL_RANGE_ROWS_MAX),
+            false => RANGE_ROWS_MAX,
+        }
     }
 
     /// Returns how many rows' keys this cycle may count.
@@ -173,6 +200,6 @@ mod tests {
     fn a_full_pace_compares_in_every_cycle_and_counts_no_keys() {
         let mut pace = ScrubPace::full();
         pace.compared(1, Duration::from_secs(100));
-        assert_eq!((pace.content_rows(), pace.key_rows()), (RANGE_ROWS_MAX * 4, 0));
+        assert_eq!((pace.content_rows(), pace.key_rows()), (FULL_CYCLE_ROWS, 0));
     }
 }

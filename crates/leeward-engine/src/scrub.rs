@@ -19,10 +19,7 @@ use crate::clock;
 use crate::fill;
 use crate::lane::{Lane, TableWork, seconds};
 use crate::mend;
-use crate::pace::{RANGE_ROWS_MAX, ScrubPace};
-
-/// Ranges compared in one cycle; each belongs to another table.
-const RANGES_MAX: usize = 64;
+use crate::pace::ScrubPace;
 
 /// A range chosen for this cycle.
 #[derive(Debug, Clone)]
@@ -78,12 +75,12 @@ pub fn pick(lane: &Lane, pace: &mut ScrubPace, now: NaiveDateTime, counted: &[Pi
         (scrub.pass_began.is_none(), scrub.verified_since)
     });
     let mut picks = Vec::new();
-    for at in due.into_iter().take(RANGES_MAX) {
+    for at in due.into_iter().take(pace.tables_max()) {
         if left == 0 {
             break;
         }
         let table = &lane.tables[at];
-        let rows = left.min(RANGE_ROWS_MAX);
+        let rows = left.min(pace.range_rows(&table.planned));
         left = left.saturating_sub(rows.min(table.planned.rows_estimate.max(1)));
         let after = match table.is_counted() {
             Some(seen) => &seen.count.after,

@@ -10,6 +10,7 @@ mod question;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use chrono::NaiveDateTime;
 use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
@@ -24,7 +25,7 @@ use self::answer::{Answer, of_table_alone};
 use self::question::{Asked, OPENING, What, border_query, by_schema, read_shapes, shape_queries, statements};
 use crate::digest::{self, bytes};
 use crate::endpoint::Endpoint;
-use crate::fence::Watch;
+use crate::fence::{self, Watch};
 use crate::session::{RowEvent, Rows, Session};
 use crate::sql;
 use crate::survey;
@@ -52,26 +53,27 @@ const DIGEST_BYTES_MAX: usize = 1 << 20;
 pub struct MySqlSource {
     watch: Option<Watch>,
     cut: Session,
+    /// The source's clock where the connection has come with its first view open.
+    opened: Option<NaiveDateTime>,
 }
 
 impl MySqlSource {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlSource, Fault> {
-        let (watch, cut) = tokio::join!(Session::open(endpoint, "fence"), Session::open(endpoint, "cut"));
-        let (watch, mut cut) = (watch?, cut?);
         let hurry = format!("SET SESSION lock_wait_timeout={LOCKED_TABLE_WAIT_S}");
-        let (watch, hurried) =
-            tokio::join!(Watch::new(watch, &hurry), cut.run("set the wait for locked tables", &hurry));
-        hurried?;
-        Ok(MySqlSource { watch: Some(watch?), cut })
+        let watching = async { Watch::new(Session::open(endpoint, "fence").await?, &hurry).await };
+        let (watch, (cut, _)) = tokio::try_join!(watching, Session::open_with(endpoint, "cut", &hurry))?;
+        Ok(MySqlSource { watch: Some(watch), cut, opened: None })
     }
 
     /// Connects for a view alone, without a look at threads. It waits for a locked table as long as any session does, and
-    /// longer than others for an answer.
+    /// longer than others for an answer. The first view is opened by the round trip that sets the session up.
     pub async fn connect_view(endpoint: &Endpoint) -> Result<MySqlSource, Fault> {
         let mut patient = endpoint.clone();
         patient.timeouts.read *= VIEW_PATIENCE;
-        Ok(MySqlSource { watch: None, cut: Session::open(&patient, "view").await? })
+        let (cut, sets) = Session::open_with(&patient, "view", OPENING).await?;
+        let opened = sets.first().and_then(|rows| fence::time(rows.first()?, 0));
+        Ok(MySqlSource { watch: None, cut, opened })
     }
 }
 
@@ -88,7 +90,13 @@ impl Source for MySqlSource {
         take: &mut dyn TakePart,
     ) -> Result<Box<dyn Cut + 's>, Fault> {
         let mut cut = MySqlCut { session: &mut self.cut, watch: self.watch.as_mut(), shape_sets: Vec::new() };
-        cut.open(request, take).await?;
+        match self.opened.take() {
+            Some(at) => {
+                take.take(CutPart::Opened { at }).await?;
+                cut.read(request, take).await?;
+            }
+            None => cut.open(request, take).await?,
+        }
         Ok(Box::new(cut))
     }
 }
@@ -118,7 +126,7 @@ pub struct MySqlCut<'s> {
 impl MySqlCut<'_> {
     /// Opens the read view and hands the request's answer to `take`.
     async fn open(&mut self, request: &CutRequest<'_>, take: &mut dyn TakePart) -> Result<(), Fault> {
-        let opening = Asked { sql: OPENING.to_vec(), what: What::Clock };
+        let opening = Asked { sql: OPENING.as_bytes().to_vec(), what: What::Clock };
         self.ask(std::iter::once(opening).chain(statements(request)).collect(), &request.described, take).await
     }
 

@@ -98,7 +98,20 @@ impl Session {
     /// `UnknownHost`, `Unreachable`, `TimedOut`, `Tls`, `AccessDenied`, `TooManyConnections`, `Refused` and what a
     /// password source reports. After 1045 the password is fetched anew once.
     pub async fn open(endpoint: &Endpoint, purpose: &'static str) -> Result<Session, Fault> {
-        opening::open(endpoint, purpose).await
+        Session::open_with(endpoint, purpose, "").await.map(|(session, _)| session)
+    }
+
+    /// Connects like [`Session::open`] and runs further statements in the round trip that applies the settings. Returns their
+    /// result sets, as [`Session::sets`] does.
+    ///
+    /// # Errors
+    /// Those of [`Session::open`] and of the statements.
+    pub async fn open_with(
+        endpoint: &Endpoint,
+        purpose: &'static str,
+        first: &str,
+    ) -> Result<(Session, Vec<Vec<Row>>), Fault> {
+        opening::open(endpoint, opening::Purpose { name: purpose, first }).await
     }
 
     /// Wraps a connection that has logged in but not yet introduced itself.

@@ -18,6 +18,7 @@ mod options;
 mod pair;
 mod ports;
 mod programs;
+mod reladiff;
 mod table_sync;
 mod template;
 mod watchdog;
@@ -30,6 +31,7 @@ pub use options::{DataDir, EventScheduler, ServerOptions, Tls};
 pub use pair::{Pair, SOURCE_URL_VARIABLE, TARGET_URL_VARIABLE, pair};
 pub(crate) use ports::free_port;
 pub use programs::{ClientProgram, Programs};
+pub use reladiff::Reladiff;
 pub use table_sync::TableSync;
 
 /// Returns the root folder of the project.

@@ -5,9 +5,11 @@
 //! judge the machine: whoever publishes a figure sees to it that nothing else runs.
 
 mod bare;
+mod chart;
 mod deletes;
 mod document;
 mod figures;
+mod growth;
 mod held;
 mod lag;
 mod machine;
@@ -50,7 +52,8 @@ pub(crate) struct BenchArgs {
     kind: Option<Kind>,
 
     /// Rows in each table of `seed` and `wan` (750000 unless given), in each of the four of `memory` and in the one of
-    /// `verify`, `repair`, `merge`, `deletes` and `scrub` (1000000 unless given); fewer for a trial.
+    /// `verify`, `repair`, `merge`, `deletes` and `scrub`, and in all tables of the smaller database of `growth` (1000000
+    /// unless given); fewer for a trial.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
     rows: Option<u64>,
 
@@ -100,10 +103,12 @@ pub(crate) enum Case {
     Scrub,
     /// Cycles behind a transaction that stays open.
     Held,
+    /// Ten times the rows, a hundred times the tables: seed and comparison.
+    Growth,
 }
 
 impl Case {
-    const ALL: [Case; 11] = [
+    const ALL: [Case; 12] = [
         Case::Seed,
         Case::Wan,
         Case::Quiet,
@@ -115,6 +120,7 @@ impl Case {
         Case::Deletes,
         Case::Scrub,
         Case::Held,
+        Case::Growth,
     ];
 
     fn slug(self) -> &'static str {
@@ -130,6 +136,7 @@ impl Case {
             Case::Deletes => "deletes",
             Case::Scrub => "scrub",
             Case::Held => "held",
+            Case::Growth => "growth",
         }
     }
 }
@@ -183,6 +190,7 @@ async fn measure_all(args: &BenchArgs, path: &Path) -> Result<ExitCode> {
         println!("\n{}", section.text());
         if args.write {
             document::write(&section)?;
+            chart::draw()?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -202,6 +210,7 @@ async fn measure(case: Case, kind: Kind, args: &BenchArgs, path: PathBuf, sectio
         Case::Deletes => deletes::measure(kind, (rows, runs, args.deletes), path, section).await,
         Case::Scrub => scrub::measure(kind, (rows, runs), path, section).await,
         Case::Held => held::measure(kind, (args.hold, runs), path, section).await,
+        Case::Growth => growth::measure(kind, (rows, runs), path, section).await,
     }
 }
 

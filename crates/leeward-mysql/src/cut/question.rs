@@ -31,8 +31,8 @@ pub(super) enum What<'a> {
 
 /// Opens the read view. The clock is read before it and asked for after it: a time read after it could be later than a
 /// commit that the view does not show, and the cut would claim that commit.
-pub(super) const OPENING: &[u8] =
-    b"SET @leeward_at = NOW(6);START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;SELECT @leeward_at";
+pub(super) const OPENING: &str =
+    "SET @leeward_at = NOW(6);START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;SELECT @leeward_at";
 
 pub(super) fn statements<'a>(request: &CutRequest<'a>) -> impl Iterator<Item = Asked<'a>> {
     let deltas = request.deltas.iter().enumerate();

@@ -6,7 +6,7 @@ use std::path::Path;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::Side;
 use leeward_core::server::{Flavor, Version};
-use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
+use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -24,8 +24,18 @@ const WAIT_TIMEOUT_S: usize = 28_800;
 /// Addresses of a host that are tried. RDS names have one; a dual-stack name has two.
 const ADDRESSES_MAX: usize = 8;
 
-/// See [`Session::open`].
-pub(super) async fn open(endpoint: &Endpoint, purpose: &'static str) -> Result<Session, Fault> {
+/// What a session is for, and the statements that it begins with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purpose<'a> {
+    pub name: &'static str,
+    pub first: &'a str,
+}
+
+/// A session and the result sets of its first statements.
+type Opened = (Session, Vec<Vec<Row>>);
+
+/// See [`Session::open_with`].
+pub(super) async fn open(endpoint: &Endpoint, purpose: Purpose<'_>) -> Result<Opened, Fault> {
     let cached = ask_password(endpoint, PasswordAge::Cached).await?;
     let refused = match attempt(endpoint, purpose, &cached).await {
         Err(fault) if fault.kind == FaultKind::AccessDenied => fault,
@@ -58,7 +68,7 @@ async fn ask_password(endpoint: &Endpoint, age: PasswordAge) -> Result<Password,
     Ok(password)
 }
 
-async fn attempt(endpoint: &Endpoint, purpose: &'static str, password: &Password) -> Result<Session, Fault> {
+async fn attempt(endpoint: &Endpoint, purpose: Purpose<'_>, password: &Password) -> Result<Opened, Fault> {
     let doing = format!("connect to {}:{}", endpoint.host, endpoint.port);
     let connecting = connect(endpoint, purpose, password, &doing);
     let connected = match tokio::time::timeout(endpoint.timeouts.connect, connecting).await {
@@ -81,18 +91,13 @@ fn hint_at_tls(mut fault: Fault, mode: TlsMode) -> Fault {
 }
 
 /// Tries the host's addresses in turn until one takes the connection.
-async fn connect(
-    endpoint: &Endpoint,
-    purpose: &'static str,
-    password: &Password,
-    doing: &str,
-) -> Result<Session, Fault> {
+async fn connect(endpoint: &Endpoint, purpose: Purpose<'_>, password: &Password, doing: &str) -> Result<Opened, Fault> {
     let addresses = look_up(endpoint, doing).await?;
-    let opts = driver_options(endpoint, purpose, password, doing).await?;
+    let opts = driver_options(endpoint, purpose.name, password, doing).await?;
     let mut last = Fault::new(FaultKind::UnknownHost, doing);
     for address in addresses {
         match connect_to(endpoint, &opts, address, doing).await {
-            Ok(conn) => return settle_in(Session::of(conn, endpoint), endpoint, doing).await,
+            Ok(conn) => return settle_in(Session::of(conn, endpoint), endpoint, (purpose.first, doing)).await,
             // Another address can only help where this one does not answer.
             Err(fault) if fault.kind == FaultKind::Unreachable => last = fault,
             Err(fault) => return Err(fault),
@@ -209,14 +214,16 @@ async fn read_ca_file(path: &Path, side: Side) -> Result<Vec<u8>, Cause> {
     Ok(bytes)
 }
 
-/// Applies the settings and learns who answers, in one round trip.
-async fn settle_in(mut session: Session, endpoint: &Endpoint, doing: &str) -> Result<Session, Fault> {
+/// Applies the settings, learns who answers and runs the first statements, in one round trip.
+async fn settle_in(mut session: Session, endpoint: &Endpoint, (first, doing): (&str, &str)) -> Result<Opened, Fault> {
     // MariaDB runs what stands in its own comments; the version's text can be changed by whoever builds the server.
     let sql = format!(
-        "{}; SELECT CONNECTION_ID(), CURRENT_USER(), VERSION(), 0 /*M! + 1 */, @@max_allowed_packet",
+        "{}; SELECT CONNECTION_ID(), CURRENT_USER(), VERSION(), 0 /*M! + 1 */, @@max_allowed_packet;{first}",
         settings::statements(endpoint.side, endpoint.timeouts.read)
     );
-    let row = session.row(&format!("{doing} and apply the session settings"), &sql).await?;
+    let sql = sql.trim_end_matches(';');
+    let mut sets = session.sets(&format!("{doing} and apply the session settings"), sql).await?;
+    let row = if sets.is_empty() { None } else { sets.remove(0).pop() };
     let read = row.and_then(|row| mysql_async::from_row_opt::<(u64, String, String, u8, u64)>(row).ok());
     let understood = read.and_then(|read| Version::parse(&read.2).map(|version| (read, version)));
     let Some(((thread_id, account, version_text, is_mariadb, packet_bytes_max), version)) = understood else {
@@ -229,5 +236,5 @@ async fn settle_in(mut session: Session, endpoint: &Endpoint, doing: &str) -> Re
     session.packet_bytes_max = packet_bytes_max;
     session.version_text = version_text;
     session.flavor = if is_mariadb == 1 { Flavor::MariaDb } else { Flavor::MySql };
-    Ok(session)
+    Ok((session, sets))
 }

@@ -77,9 +77,8 @@ impl ServerShapes {
     /// # Errors
     /// Those of [`Session::open`].
     pub async fn open(endpoint: &Endpoint) -> Result<ServerShapes, Fault> {
-        let mut session = Session::open(endpoint, "shapes").await?;
         let hurry = format!("SET SESSION lock_wait_timeout={LOCKED_TABLE_WAIT_S}");
-        session.run("set the wait for locked tables", &hurry).await?;
+        let (session, _) = Session::open_with(endpoint, "shapes", &hurry).await?;
         Ok(ServerShapes { session, known: None, unreadable: 0 })
     }
 

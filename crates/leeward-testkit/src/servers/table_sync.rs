@@ -1,12 +1,12 @@
 //! pt-table-sync of the Percona Toolkit, what most people repair copies with: found on this machine or installed from its
 //! distribution's packages, so that it can be measured beside Leeward.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Server;
 use super::programs::{find, found_or_installed};
 
 /// The installed pt-table-sync.
@@ -40,10 +40,19 @@ impl TableSync {
     }
 
     /// Returns a command that makes one table of the target equal to the source's, as the administrator of both.
-    pub fn execute(&self, (source, target): (&Server, &Server), (database, table): (&str, &str)) -> Command {
-        let place = |server: &Server| format!("h={},P={},u=root,D={database},t={table}", server.host(), server.port());
+    pub fn execute(&self, sides: (SocketAddr, SocketAddr), table: (&str, &str)) -> Command {
+        self.command("--execute", sides, table)
+    }
+
+    /// Returns a command that looks for differences of one table, prints what would resolve them and changes nothing.
+    pub fn print(&self, sides: (SocketAddr, SocketAddr), table: (&str, &str)) -> Command {
+        self.command("--print", sides, table)
+    }
+
+    fn command(&self, what: &str, sides: (SocketAddr, SocketAddr), (database, table): (&str, &str)) -> Command {
+        let place = |at: SocketAddr| format!("h={},P={},u=root,D={database},t={table}", at.ip(), at.port());
         let mut command = Command::new(&self.program);
-        command.args(["--execute", &place(source), &place(target)]);
+        command.args([what, &place(sides.0), &place(sides.1)]);
         command
     }
 }

@@ -10,18 +10,25 @@ use super::figures::Section;
 
 const PATH: &str = "docs/benchmarks.md";
 
+/// Returns the whole document.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read() -> Result<String> {
+    fs::read_to_string(workspace_root().join(PATH)).with_context(|| format!("read {PATH}"))
+}
+
 /// Replaces the block of a case.
 ///
 /// # Errors
 /// When the document has no such block or cannot be written.
 pub(super) fn write(section: &Section) -> Result<()> {
-    let path = workspace_root().join(PATH);
-    let text = fs::read_to_string(&path).with_context(|| format!("read {PATH}"))?;
+    let text = read()?;
     let today = chrono::Utc::now().format("%Y-%m-%d");
     let block = format!("{today}, {}", section.text());
     let text = replaced(&text, &section.slug, &block)
         .with_context(|| format!("find the marks of the case `{}` in {PATH}", section.slug))?;
-    fs::write(&path, text).with_context(|| format!("write {PATH}"))?;
+    fs::write(workspace_root().join(PATH), text).with_context(|| format!("write {PATH}"))?;
     eprintln!("bench: {PATH} now holds these figures");
     Ok(())
 }
@@ -47,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_document_has_a_block_for_every_case() {
-        let text = fs::read_to_string(workspace_root().join(PATH)).unwrap();
+        let text = read().unwrap();
         for case in super::super::Case::ALL {
             assert!(replaced(&text, case.slug(), "").is_some(), "{case:?}");
         }

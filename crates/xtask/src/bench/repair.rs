@@ -96,7 +96,8 @@ impl Bench {
         let pair = &self.rig.pair;
         match (way, &self.table_sync) {
             (Way::TableSync, Some(table_sync)) => {
-                let command = table_sync.execute((&pair.source, &pair.target), (DATABASE, TABLE));
+                let sides = (pair.source.address().await?, pair.target.address().await?);
+                let command = table_sync.execute(sides, (DATABASE, TABLE));
                 process::run_ending(Command::from(command), &[CHANGED]).await
             }
             (Way::Far, _) => process::run_ending(self.rig.leeward.command(&repair), &[CHANGED]).await,
