@@ -65,7 +65,7 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
     }
     bench.report(&taken, section);
     let by = match &bench.table_sync {
-        Some(table_sync) => format!("pt-table-sync {} with `--execute` and no other option", table_sync.version()),
+        Some(table_sync) => format!("pt-table-sync {} with `--execute --no-check-slave`", table_sync.version()),
         None => "pt-table-sync could not be had".to_owned(),
     };
     section.note(&format!(

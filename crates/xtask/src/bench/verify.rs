@@ -203,7 +203,7 @@ impl Bench {
         ));
         if let Some(table_sync) = &self.table_sync {
             let version = table_sync.version();
-            section.note(&format!("pt-table-sync {version} with `--print` and no other option."));
+            section.note(&format!("pt-table-sync {version} with `--print --no-check-slave`."));
         }
         if let Some(reladiff) = &self.reladiff {
             section.note(&format!(
