@@ -198,7 +198,11 @@ impl Bench {
     fn note(&self, section: &mut Section) {
         let rows = self.rows;
         section.note(&format!(
-            "{TABLES} table of {rows} rows: id, k, c CHAR(120), pad CHAR(60), an index on k; both sides equal. The bare              query is the digest that `leeward verify` sends, taken from the source's general log, over the whole table              in one statement, on both servers at once; servers do it faster in ranges, so that is shown as well, with              borders that need not be looked for. `leeward verify` is the whole command, from its start to its end. The              order changes from run to run; far is {} ms round-trip time.",
+            "{TABLES} table of {rows} rows: id, k, c CHAR(120), pad CHAR(60), an index on k; both sides equal. The bare \
+             query is the digest that `leeward verify` sends, taken from the source's general log, over the whole table \
+             in one statement, on both servers at once; servers do it faster in ranges, so that is shown as well, with \
+             borders that need not be looked for. `leeward verify` is the whole command, from its start to its end. The \
+             order changes from run to run; far is {} ms round-trip time.",
             ROUND_TRIP.as_millis()
         ));
         if let Some(table_sync) = &self.table_sync {
@@ -207,7 +211,8 @@ impl Bench {
         }
         if let Some(reladiff) = &self.reladiff {
             section.note(&format!(
-                "reladiff {} over all columns with four threads a side. It is measured on MariaDB alone: it hashes by                  MD5(), which MySQL 9.7 does not have.",
+                "reladiff {} over all columns with four threads a side. It is measured on MariaDB alone: it hashes by \
+             MD5(), which MySQL 9.7 does not have.",
                 reladiff.version()
             ));
         }
