@@ -97,8 +97,8 @@ fn told(answer: Result<&[Row], &Fault>) -> Observed<Access> {
         (Some("range" | "ref" | "const" | "eq_ref"), Some(index)) => Observed::Known(Access::Index(index)),
         // `index` walks a whole index in its order.
         (Some("ALL" | "index"), _) => Observed::Known(Access::Scan),
-        (Some(other), _) => Observed::Unknown(format!("EXPLAIN calls the access {other}")),
-        (None, _) => Observed::Unknown("EXPLAIN tells of no access".to_owned()),
+        (Some(other), _) => Observed::Unknown(format!("the server calls the access {other}")),
+        (None, _) => Observed::Unknown("the server tells of no access".to_owned()),
     }
 }
 
