@@ -23,6 +23,7 @@ mod declared;
 mod deletes;
 mod fallback;
 mod identity;
+mod reads;
 mod stale;
 mod subject;
 mod warnings;

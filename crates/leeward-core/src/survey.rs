@@ -55,6 +55,9 @@ pub struct TableSurvey {
     pub writes: Observed<WriteCounters>,
     /// What was seen in each column that could be a clock.
     pub clocks: Vec<ClockEvidence>,
+    /// How the server would find the newest rows by each column that could be followed. Empty for a table of few rows.
+    #[serde(default)]
+    pub reads: Vec<ReadEvidence>,
     /// What scrubs have shown of it since it was last planned.
     pub contradictions: Vec<Contradicted>,
 }
@@ -83,6 +86,25 @@ pub struct ClockEvidence {
     pub has_future: Observed<bool>,
     /// Name of an index that starts with the column.
     pub index: Option<String>,
+}
+
+/// How the server would find the newest rows by a column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadEvidence {
+    /// The column.
+    pub column: String,
+    /// What the server says; unknown where it could not be asked.
+    pub access: Observed<Access>,
+}
+
+/// The way to some rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// By this index.
+    Index(String),
+    /// Through all of the table.
+    Scan,
 }
 
 /// A view, routine, trigger or event.

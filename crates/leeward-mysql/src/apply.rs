@@ -1,12 +1,14 @@
 //! The apply transaction on the target: rows, repairs, deletes and marks commit together or not at all.
 //!
-//! A row is written as DELETE by key, then INSERT of every stored column. REPLACE would delete third rows on a secondary
+//! A row is written as DELETE by key, then INSERT of every stored column, or in one statement where no index but the key's
+//! can be in its way ([`way`]). REPLACE would delete third rows on a secondary
 //! unique conflict unseen, INSERT IGNORE would hide dropped rows, ON DUPLICATE KEY UPDATE fails on swapped unique values
 //! (T26). Deleting a whole batch first lets values swap inside it; a value still held by a row outside the batch is
 //! taken from it, and that row's key is handed back as owed a look in the same cut. The session's foreign_key_checks=0
 //! keeps deletes from cascading; inside one cut all foreign keys hold again at commit.
 
 pub mod triggers;
+pub mod way;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +21,7 @@ use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Apply, Buckets, Event, Lease, Range, Target};
 use leeward_core::row::{KeyCells, RowBatch};
+use leeward_core::server::Flavor;
 use mysql_async::{Row, Value};
 
 use crate::control;
@@ -29,6 +32,7 @@ use crate::fence::time;
 use crate::session::{Outcome, Session};
 use crate::sql;
 use triggers::TriggerLook;
+use way::{Uniques, Way};
 
 /// Bytes of one INSERT: past about 1 MiB larger statements gain nothing (measured, `crates.md` §1), and it stays below
 /// the smallest `max_allowed_packet` in use.
@@ -62,7 +66,8 @@ impl Target for MySqlTarget {
         self.triggers.forget();
         let now = begin(&mut self.session, lease).await?;
         let (session, triggers) = (&mut self.session, &mut self.triggers);
-        Ok(Box::new(MySqlApply { session, triggers, lease: lease.clone(), now }))
+        let lease = lease.clone();
+        Ok(Box::new(MySqlApply { session, triggers, lease, now, savepoint: Savepoint::Set, records: String::new() }))
     }
 }
 
@@ -105,10 +110,16 @@ async fn open(session: &mut Session, lease: &Lease, first: &str) -> Result<(Naiv
 /// Proves as the last step before COMMIT, under a lock, that the lease is ours, and renews it. Another process that takes
 /// the lane over, or a promotion, comes before this and is seen, or waits until the transaction is over.
 pub async fn prove(session: &mut Session, lease: &Lease) -> Result<(), Fault> {
+    prove_after(session, lease, "").await
+}
+
+/// Proves the lease like [`prove`], in one round trip with statements that are executed before it and read nothing. COMMIT is
+/// the caller's, after this has answered.
+pub async fn prove_after(session: &mut Session, lease: &Lease, first: &str) -> Result<(), Fault> {
     const DOING: &str = "prove the lease before COMMIT";
     let lane = sql::literal(&lease.lane);
     let query = format!(
-        "SELECT epoch,promoted FROM leeward.lease WHERE lane={lane} FOR UPDATE;\
+        "{first}SELECT epoch,promoted FROM leeward.lease WHERE lane={lane} FOR UPDATE;\
          UPDATE leeward.lease SET renewed_at=UTC_TIMESTAMP(6) WHERE lane={lane} AND epoch={}",
         lease.epoch
     );
@@ -134,11 +145,30 @@ struct MySqlApply<'s> {
     triggers: &'s mut TriggerLook,
     lease: Lease,
     now: NaiveDateTime,
+    savepoint: Savepoint,
+    /// The statements that write the records, which go out with the proof of the lease.
+    records: String,
 }
 
+/// Whether the last savepoint stands. It is sent with the first statement that comes after it: until then there is nothing
+/// to be undone.
+#[derive(PartialEq, Eq)]
+enum Savepoint {
+    Wanted,
+    Set,
+}
+
+const SAVEPOINT: &str = "SAVEPOINT leeward_table";
+
 impl MySqlApply<'_> {
-    async fn refuse_triggers(&mut self, table: &PlannedTable) -> Result<(), Fault> {
-        self.triggers.refuse(self.session, table.name()).await.map_err(|fault| fault.of(table.name()))
+    /// Gets ready to write a table: sets the savepoint that is wanted, and refuses triggers. Returns the target's unique
+    /// indexes.
+    async fn ready(&mut self, table: &PlannedTable) -> Result<Uniques, Fault> {
+        let first = match std::mem::replace(&mut self.savepoint, Savepoint::Set) {
+            Savepoint::Wanted => SAVEPOINT,
+            Savepoint::Set => "",
+        };
+        self.triggers.refuse(self.session, table.name(), first).await.map_err(|fault| fault.of(table.name()))
     }
 }
 
@@ -149,27 +179,32 @@ impl Apply for MySqlApply<'_> {
     }
 
     async fn write(&mut self, table: &PlannedTable, rows: &RowBatch) -> Result<Vec<KeyCells>, Fault> {
-        self.refuse_triggers(table).await?;
-        write(self.session, table, rows).await.map_err(|fault| fault.of(table.name()))
+        let uniques = self.ready(table).await?;
+        let way = Way::of(table, &uniques, self.session.flavor());
+        way::write(self.session, table, rows, way).await.map_err(|fault| fault.of(table.name()))
     }
 
     async fn delete(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<u64, Fault> {
-        self.refuse_triggers(table).await?;
+        self.ready(table).await?;
         delete(self.session, table, keys).await.map_err(|fault| fault.of(table.name()))
     }
 
     async fn clear(&mut self, table: &PlannedTable) -> Result<u64, Fault> {
-        self.refuse_triggers(table).await?;
+        self.ready(table).await?;
         let delete = format!("DELETE FROM {}", sql::table(table.name()));
         let cleared = self.session.run("clear a table without a key", &delete).await;
         cleared.map(|outcome| outcome.affected).map_err(|fault| fault.of(table.name()))
     }
 
     async fn savepoint(&mut self) -> Result<(), Fault> {
-        self.session.run("set a savepoint", "SAVEPOINT leeward_table").await.map(|_| ())
+        self.savepoint = Savepoint::Wanted;
+        Ok(())
     }
 
     async fn undo_to_savepoint(&mut self) -> Result<(), Fault> {
+        if self.savepoint == Savepoint::Wanted {
+            return Ok(());
+        }
         // The locks taken since are given back.
         self.triggers.forget();
         self.session.run("undo one table", "ROLLBACK TO SAVEPOINT leeward_table").await.map(|_| ())
@@ -196,11 +231,12 @@ impl Apply for MySqlApply<'_> {
     }
 
     async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault> {
-        control::write_records(self.session, &self.lease.lane, (lane, tables, events)).await
+        self.records = control::records_query(&self.lease.lane, (lane, tables, events))? + ";";
+        Ok(())
     }
 
     async fn commit(self: Box<Self>) -> Result<(), Fault> {
-        prove(self.session, &self.lease).await?;
+        prove_after(self.session, &self.lease, &self.records).await?;
         self.session.commit("commit the cut").await
     }
 
@@ -221,11 +257,30 @@ pub async fn write(session: &mut Session, table: &PlannedTable, rows: &RowBatch)
         delete(session, table, &keys).await?;
     }
     while from < rows.rows() {
-        let upto = statement_end(rows, from);
+        let upto = statement_end(rows, from, STATEMENT_ROWS);
         insert_or_displace(session, table, (rows, from, upto), &mut owed).await?;
         from = upto;
     }
     Ok(owed)
+}
+
+/// Makes the target hold exactly some rows of a batch, by DELETE and INSERT.
+async fn rewrite(
+    session: &mut Session,
+    table: &PlannedTable,
+    (rows, first, end): Slice<'_>,
+    owed: &mut Vec<KeyCells>,
+) -> Result<(), Fault> {
+    let positions = table.table.key_positions();
+    let keys: Vec<KeyCells> = (first..end).map(|row| rows.key(row, &positions)).collect();
+    delete(session, table, &keys).await?;
+    let mut from = first;
+    while from < end {
+        let upto = statement_end(rows, from, STATEMENT_ROWS).min(end);
+        insert_or_displace(session, table, (rows, from, upto), owed).await?;
+        from = upto;
+    }
+    Ok(())
 }
 
 /// Deletes by key, in bounded statements.
@@ -240,16 +295,16 @@ pub async fn delete(session: &mut Session, table: &PlannedTable, keys: &[KeyCell
     Ok(deleted)
 }
 
-/// Returns where the statement that starts at row `from` ends.
-fn statement_end(rows: &RowBatch, from: usize) -> usize {
+/// Returns where the statement of at most `rows_max` rows that starts at row `from` ends.
+fn statement_end(rows: &RowBatch, from: usize, rows_max: usize) -> usize {
     let mut bytes = 0;
-    for row in from..rows.rows().min(from + STATEMENT_ROWS) {
+    for row in from..rows.rows().min(from + rows_max) {
         bytes += row_bytes(rows, row);
         if bytes > STATEMENT_BYTES && row > from {
             return row;
         }
     }
-    rows.rows().min(from + STATEMENT_ROWS)
+    rows.rows().min(from + rows_max)
 }
 
 fn row_bytes(rows: &RowBatch, row: usize) -> usize {
@@ -297,31 +352,49 @@ async fn insert(session: &mut Session, table: &PlannedTable, some: Slice<'_>) ->
 /// Sends an INSERT of rows, with what follows the values.
 async fn send(session: &mut Session, table: &PlannedTable, some: Slice<'_>, tail: &str) -> Result<Outcome, Fault> {
     let (rows, from, upto) = some;
-    let columns = table.table.written_columns();
-    let names = columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(",");
     let flavor = session.flavor();
     let insert = if count_error_values(table, some) > 0 { sql::lenient_insert(flavor) } else { "INSERT INTO" };
-    let head = format!("{insert} {} ({names}) VALUES ", sql::table(table.name()));
     if upto - from == 1 && row_bytes(rows, from) > TEXT_ROW_BYTES {
         // In parts, for a row near `max_allowed_packet`.
+        let columns = table.table.written_columns();
         let places = columns.iter().map(|column| sql::placeholder(column, flavor)).collect::<Vec<_>>().join(",");
         let value = |at: usize| rows.cell(from, at).map_or(Value::NULL, |cell| Value::Bytes(cell.to_vec()));
         let values = (0..columns.len()).map(value).collect();
-        return session.insert_long("insert a long row", &format!("{head}({places}){tail}"), values).await;
+        let insert = format!("{}({places}){tail}", insert_head(table, insert));
+        return session.insert_long("insert a long row", &insert, values).await;
     }
-    let mut query = head.into_bytes();
+    let mut query = Vec::new();
+    push_insert(&mut query, table, some, (insert, flavor));
+    query.extend_from_slice(tail.as_bytes());
+    session.run("insert rows", &query).await
+}
+
+/// Returns the beginning of an INSERT, up to its values.
+fn insert_head(table: &PlannedTable, insert: &str) -> String {
+    let columns = table.table.written_columns();
+    let names = columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(",");
+    format!("{insert} {} ({names}) VALUES ", sql::table(table.name()))
+}
+
+/// Appends an INSERT of rows, up to the end of their values.
+fn push_insert(
+    query: &mut Vec<u8>,
+    table: &PlannedTable,
+    (rows, from, upto): Slice<'_>,
+    (insert, flavor): (&str, Flavor),
+) {
+    let columns = table.table.written_columns();
+    query.extend_from_slice(insert_head(table, insert).as_bytes());
     for row in from..upto {
         query.extend_from_slice(if row > from { b",(" } else { b"(" });
         for (at, column) in columns.iter().enumerate() {
             if at > 0 {
                 query.push(b',');
             }
-            sql::push_value(&mut query, column, rows.cell(row, at), flavor);
+            sql::push_value(query, column, rows.cell(row, at), flavor);
         }
         query.push(b')');
     }
-    query.extend_from_slice(tail.as_bytes());
-    session.run("insert rows", &query).await
 }
 
 /// Counts the cells that only a server outside of strict mode takes.

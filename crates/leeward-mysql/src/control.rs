@@ -315,13 +315,8 @@ impl Control for MySqlControl {
     }
 }
 
-/// Writes records in the connection's open transaction.
-pub async fn write_records(session: &mut Session, lane: &str, records: Records<'_>) -> Result<(), Fault> {
-    let query = records_query(lane, records)?;
-    session.run("write marks and states", &query).await.map(|_| ())
-}
-
-fn records_query(lane: &str, (record, tables, events): Records<'_>) -> Result<String, Fault> {
+/// Returns the statements that write records.
+pub(crate) fn records_query(lane: &str, (record, tables, events): Records<'_>) -> Result<String, Fault> {
     let mut query = format!(
         "INSERT INTO leeward.lane (lane,state,cycle,cut_at,applied_at,record) VALUES ({},'{}',{},{},{},{}) \
          ON DUPLICATE KEY UPDATE state=VALUES(state),cycle=VALUES(cycle),cut_at=VALUES(cut_at),\

@@ -5,6 +5,7 @@
 //! the same read view: a broken table costs one round trip and never another table's rows (T7).
 
 mod answer;
+mod held;
 mod question;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ use leeward_core::table::Table;
 use mysql_async::Row;
 
 use self::answer::{Answer, of_table_alone};
+use self::held::{Held, Open};
+pub(crate) use self::question::rows_from;
 use self::question::{Asked, OPENING, What, border_query, by_schema, read_shapes, shape_queries, statements};
 use crate::digest::{self, bytes};
 use crate::endpoint::Endpoint;
@@ -52,7 +55,7 @@ const DIGEST_BYTES_MAX: usize = 1 << 20;
 /// The source connections of a running lane, or the one of a mere view. Made anew when one of them breaks.
 pub struct MySqlSource {
     watch: Option<Watch>,
-    cut: Session,
+    cut: Held,
     /// The source's clock where the connection has come with its first view open.
     opened: Option<NaiveDateTime>,
 }
@@ -63,7 +66,7 @@ impl MySqlSource {
         let hurry = format!("SET SESSION lock_wait_timeout={LOCKED_TABLE_WAIT_S}");
         let watching = async { Watch::new(Session::open(endpoint, "fence").await?, &hurry).await };
         let (watch, (cut, _)) = tokio::try_join!(watching, Session::open_with(endpoint, "cut", &hurry))?;
-        Ok(MySqlSource { watch: Some(watch), cut, opened: None })
+        Ok(MySqlSource { watch: Some(watch), cut: Held::new(cut), opened: None })
     }
 
     /// Connects for a view alone, without a look at threads. It waits for a locked table as long as any session does, and
@@ -73,7 +76,7 @@ impl MySqlSource {
         patient.timeouts.read *= VIEW_PATIENCE;
         let (cut, sets) = Session::open_with(&patient, "view", OPENING).await?;
         let opened = sets.first().and_then(|rows| fence::time(rows.first()?, 0));
-        Ok(MySqlSource { watch: None, cut, opened })
+        Ok(MySqlSource { watch: None, cut: Held::new(cut), opened })
     }
 }
 
@@ -89,7 +92,7 @@ impl Source for MySqlSource {
         request: &CutRequest<'_>,
         take: &mut dyn TakePart,
     ) -> Result<Box<dyn Cut + 's>, Fault> {
-        let mut cut = MySqlCut { session: &mut self.cut, watch: self.watch.as_mut(), shape_sets: Vec::new() };
+        let mut cut = MySqlCut { session: self.cut.free().await?, watch: self.watch.as_mut(), shape_sets: Vec::new() };
         match self.opened.take() {
             Some(at) => {
                 take.take(CutPart::Opened { at }).await?;
@@ -117,7 +120,7 @@ async fn observe(
 
 /// One open read view.
 pub struct MySqlCut<'s> {
-    session: &'s mut Session,
+    session: Open<'s>,
     watch: Option<&'s mut Watch>,
     /// What the server said of the tables to be described, one set after the other.
     shape_sets: Vec<Vec<Row>>,
@@ -225,23 +228,23 @@ impl Cut for MySqlCut<'_> {
     }
 
     async fn digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<Digest, Fault>>, Fault> {
-        digests(self.session, ranges).await
+        digests(&mut self.session, ranges).await
     }
 
     async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault> {
-        row_hashes(self.session, range).await
+        row_hashes(&mut self.session, range).await
     }
 
     async fn key_digests(&mut self, ranges: &[Range<'_>]) -> Result<Vec<Result<KeyDigest, Fault>>, Fault> {
-        key_digests(self.session, ranges).await
+        key_digests(&mut self.session, ranges).await
     }
 
     async fn key_buckets(&mut self, range: &Range<'_>, of: u64) -> Result<BTreeMap<u64, KeyDigest>, Fault> {
-        key_buckets(self.session, range, of).await
+        key_buckets(&mut self.session, range, of).await
     }
 
     async fn keys(&mut self, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault> {
-        keys(self.session, range, buckets).await
+        keys(&mut self.session, range, buckets).await
     }
 
     async fn row_hashes_in(&mut self, ranges: &[Range<'_>]) -> Result<Vec<RowHash>, Fault> {
@@ -268,7 +271,7 @@ impl Cut for MySqlCut<'_> {
     }
 
     async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
-        find_border(self.session, border).await
+        find_border(&mut self.session, border).await
     }
 
     async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault> {
@@ -304,7 +307,9 @@ impl Cut for MySqlCut<'_> {
     }
 
     async fn close(self: Box<Self>) -> Result<(), Fault> {
-        self.session.run("close the cut", "COMMIT").await.map(|_| ())
+        // The answer is taken by whoever uses the connection next.
+        self.session.close();
+        Ok(())
     }
 }
 

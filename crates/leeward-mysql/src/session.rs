@@ -269,6 +269,24 @@ impl Session {
         }
     }
 
+    /// Executes a statement that changes rows, then what else was sent with it. Returns what the first did and the rows of
+    /// the one result set, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Session::run`].
+    pub async fn change_and_read(&mut self, doing: &str, sql: &[u8]) -> Result<(Outcome, Vec<Row>), Fault> {
+        self.send(doing, sql, Patience::Usual).await?;
+        let outcome = self.outcome();
+        let (mut rows, mut read) = (Rows::new(self, doing, Patience::Usual, None), Vec::new());
+        loop {
+            match rows.next().await? {
+                RowEvent::Row(row) => read.push(row),
+                RowEvent::EndOfSet => {}
+                RowEvent::EndOfAll => return Ok((outcome, read)),
+            }
+        }
+    }
+
     /// Sends statements and returns their rows one by one. See [`Rows`].
     ///
     /// # Errors

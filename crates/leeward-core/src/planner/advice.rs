@@ -8,9 +8,28 @@ use crate::table::{Column, Nullability, Table};
 /// A clock that the server keeps, to the microsecond.
 const SERVER_KEPT: &str = "(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)";
 
+/// Characters of an index's name, on both servers.
+const INDEX_CHARS_MAX: usize = 64;
+
 /// Returns the advice to index a clock column.
 pub(super) fn index(table: &Table, column: &Column) -> String {
     format!("{} ADD INDEX ({})", alter(&table.name), quoted(&column.name))
+}
+
+/// Returns the statement that makes the index by which new rows are found.
+pub(super) fn create_index(table: &Table, column: &Column) -> String {
+    let name = quoted(&format!("leeward_{}", column.name).chars().take(INDEX_CHARS_MAX).collect::<String>());
+    format!(
+        "CREATE INDEX {name} ON {}.{} ({})",
+        quoted(&table.name.schema),
+        quoted(&table.name.table),
+        quoted(&column.name)
+    )
+}
+
+/// Returns the statement that gives the server new statistics, by which it chooses its indexes.
+pub(super) fn analyze(table: &Table) -> String {
+    format!("ANALYZE TABLE {}.{}", quoted(&table.name.schema), quoted(&table.name.table))
 }
 
 /// Returns the advice to let the server keep a clock column.

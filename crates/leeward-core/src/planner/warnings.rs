@@ -6,6 +6,7 @@ use crate::class::Strategy;
 use crate::measure;
 use crate::name::TableName;
 use crate::plan::{LeftOut, PlannedTable};
+use crate::planner::reads;
 use crate::policy::{Policy, Wish};
 use crate::server::Observed;
 use crate::survey::{ObjectKind, Survey};
@@ -31,6 +32,7 @@ pub(super) fn of(overview: &Overview<'_>) -> Vec<String> {
     warnings.extend(nothing_to_do(survey, left_out));
     warnings.extend(source_is_replica(survey));
     warnings.extend(behind_objective(policy, tables));
+    warnings.extend(reads::unindexed(overview));
     warnings.extend(uncounted_writes(survey));
     warnings.extend(objects(survey));
     warnings.extend(missing_parents(survey, left_out));

@@ -7,7 +7,9 @@ use chrono::NaiveDateTime;
 use leeward_core::mark::Contradicted;
 use leeward_core::name::TableName;
 use leeward_core::server::{Flavor, Observed, ServerFacts, Version};
-use leeward_core::survey::{ClockEvidence, ObjectFacts, ObjectKind, SchemaFacts, Survey, TableSurvey, WriteCounters};
+use leeward_core::survey::{
+    Access, ClockEvidence, ObjectFacts, ObjectKind, ReadEvidence, SchemaFacts, Survey, TableSurvey, WriteCounters,
+};
 use leeward_core::table::{Column, ForeignKey, Generated, Key, KeyPart, Nullability, Table};
 use serde::Deserialize;
 
@@ -51,6 +53,9 @@ struct CaseTable {
     writes: CaseWrites,
     #[serde(default)]
     clocks: BTreeMap<String, CaseClock>,
+    /// What EXPLAIN says of columns; by the keys unless the case says otherwise.
+    #[serde(default)]
+    reads: BTreeMap<String, Observed<Access>>,
     #[serde(default)]
     contradictions: Vec<Contradicted>,
 }
@@ -166,6 +171,7 @@ fn table_survey(name: &str, case: &CaseTable) -> TableSurvey {
     });
     TableSurvey {
         clocks: clocks.collect(),
+        reads: reads(&table, case),
         rows_estimate: case.rows,
         rows_at_least: case.seen.unwrap_or(case.rows),
         data_bytes: case.bytes,
@@ -184,6 +190,20 @@ fn table_survey(name: &str, case: &CaseTable) -> TableSurvey {
         contradictions: case.contradictions.clone(),
         table,
     }
+}
+
+/// Lets the server use each index that begins with a column.
+fn reads(table: &Table, case: &CaseTable) -> Vec<ReadEvidence> {
+    let by_keys = |column: &Column| {
+        let begins = |key: &&Key| key.parts.first().is_some_and(|part| part.column.as_ref() == Some(&column.name));
+        let index = table.keys.iter().find(begins).map(|key| key.name.clone());
+        Observed::Known(index.map_or(Access::Scan, Access::Index))
+    };
+    let evidence = |column: &Column| ReadEvidence {
+        column: column.name.clone(),
+        access: case.reads.get(&column.name).cloned().unwrap_or_else(|| by_keys(column)),
+    };
+    table.columns.iter().map(evidence).collect()
 }
 
 /// Reads `name type [unsigned] [not null] [default X] [on update now] [auto_increment] [virtual|stored] [invisible]`.

@@ -9,6 +9,7 @@ use leeward_core::grants::{Grants, Need, Scope};
 use leeward_core::name::{Side, TableName};
 use mysql_async::Row;
 
+use super::way::{self, Uniques};
 use crate::digest::text;
 use crate::endpoint::Endpoint;
 use crate::session::Session;
@@ -23,8 +24,8 @@ pub struct TriggerLook {
     /// A session of its own: in a transaction with a read view MySQL shows the triggers of that view, not those that
     /// would run. Opened when first needed, and anew when it was idle for too long for somebody on the way.
     session: Option<(Session, Sight)>,
-    /// Tables of the running transaction that have none.
-    clear: Vec<TableName>,
+    /// Tables of the running transaction that have none, with their unique indexes.
+    clear: Vec<(TableName, Uniques)>,
 }
 
 /// What an account may see.
@@ -44,28 +45,35 @@ impl TriggerLook {
         self.clear.clear();
     }
 
-    /// Refuses a table with triggers.
+    /// Refuses a table with triggers, and returns the unique indexes of one without: they are locked as well. What is to be
+    /// executed first goes out with the lock.
     ///
     /// # Errors
     /// `Triggers` with the statements that drop them, `MissingGrant` where they are hidden, and those of
     /// [`Session::run`].
-    pub async fn refuse(&mut self, writing: &mut Session, table: &TableName) -> Result<(), Fault> {
-        if self.clear.contains(table) {
-            return Ok(());
+    pub async fn refuse(&mut self, writing: &mut Session, table: &TableName, first: &str) -> Result<Uniques, Fault> {
+        const LOCKING: &str = "lock a table's definition";
+        if let Some((_, uniques)) = self.clear.iter().find(|(clear, _)| clear == table) {
+            let uniques = uniques.clone();
+            if !first.is_empty() {
+                writing.run(LOCKING, first).await?;
+            }
+            return Ok(uniques);
         }
-        writing.run("lock a table's definition", lock(table)).await?;
-        let rows = match self.look(table).await {
+        let separator = if first.is_empty() { "" } else { ";" };
+        writing.run(LOCKING, format!("{first}{separator}{}", lock(table))).await?;
+        let (rows, uniques) = match self.look(table).await {
             Err(fault) if matches!(fault.kind, FaultKind::Unreachable | FaultKind::TimedOut) => {
                 self.look(table).await?
             }
             looked => looked?,
         };
         none_of(&rows, table)?;
-        self.clear.push(table.clone());
-        Ok(())
+        self.clear.push((table.clone(), uniques.clone()));
+        Ok(uniques)
     }
 
-    async fn look(&mut self, table: &TableName) -> Result<Vec<Row>, Fault> {
+    async fn look(&mut self, table: &TableName) -> Result<(Vec<Row>, Uniques), Fault> {
         let (mut session, sight) = match self.session.take() {
             Some(open) => open,
             None => {
@@ -74,10 +82,11 @@ impl TriggerLook {
                 (session, sight)
             }
         };
-        let rows = session.rows(DOING, query(table)).await?;
+        let mut sets = session.sets(DOING, format!("{};{}", query(table), way::query(table))).await?;
         sight.reaches(table)?;
         self.session = Some((session, sight));
-        Ok(rows)
+        let uniques = sets.pop().unwrap_or_default();
+        Ok((sets.pop().unwrap_or_default(), Uniques::read(&uniques)))
     }
 }
 

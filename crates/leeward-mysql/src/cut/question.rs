@@ -69,11 +69,14 @@ pub(super) fn read_shapes(schemas: &BySchema<'_>, sets: &[Vec<Row>]) -> Result<V
 
 /// Returns the query for the rows of a delta in mark order.
 fn delta_query(delta: &Delta<'_>) -> Vec<u8> {
-    let table = &delta.table.table;
-    let mark = delta.column;
+    rows_from(&delta.table.table, delta.column, &delta.from, delta.rows_max)
+}
+
+/// Returns the query for the rows of a table from a place on, in the order of the column `mark`.
+pub(crate) fn rows_from(table: &Table, mark: &str, from: &DeltaStart, rows_max: u64) -> Vec<u8> {
     let mut query = format!("SELECT {} FROM {}", sql::wire_list(table), sql::table(&table.name)).into_bytes();
     let column = sql::ident(mark);
-    match &delta.from {
+    match from {
         DeltaStart::Beginning => {}
         DeltaStart::Clock(at) => {
             query.extend_from_slice(format!(" WHERE {column}>='{}'", fence::print_time(*at)).as_bytes());
@@ -84,7 +87,7 @@ fn delta_query(delta: &Delta<'_>) -> Vec<u8> {
     let key = table.row_key().unwrap_or_default();
     let mut order = vec![column];
     order.extend(key.iter().filter(|part| part.name != mark).map(|part| sql::wire_order(part)));
-    query.extend_from_slice(format!(" ORDER BY {} LIMIT {}", order.join(","), delta.rows_max).as_bytes());
+    query.extend_from_slice(format!(" ORDER BY {} LIMIT {}", order.join(","), rows_max).as_bytes());
     query
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn read(table: &Table, row: &Row) -> (u64, Vec<ClockEvidence>) {
 }
 
 /// Columns that can hold a clock's stamps: a stored date with a time of day.
-fn candidates(table: &Table) -> Vec<&Column> {
+pub(super) fn candidates(table: &Table) -> Vec<&Column> {
     let temporal = |column: &&Column| matches!(column.data_type.as_str(), "datetime" | "timestamp");
     table.columns.iter().filter(temporal).filter(|column| column.generated.is_none()).collect()
 }

@@ -17,3 +17,4 @@ mod separators;
 mod setup;
 mod values;
 mod views;
+mod ways;
