@@ -260,6 +260,7 @@ fn read_seed(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> SeedSetting
         chunk_bytes: reader.read(&mut section, "chunk_bytes", value::size_bytes(BYTES_MIN)),
         chunk_rows: reader.read(&mut section, "chunk_rows", value::count(1, u64::MAX)),
         parallel: usize::try_from(parallel).unwrap_or(1),
+        max_source_load: reader.read(&mut section, "max_source_load", value::load_limit),
     };
     reader.close(section);
     seed

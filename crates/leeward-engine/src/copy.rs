@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
+use crate::throttle::Throttle;
 use crew::Role;
 pub use crew::help;
 use feed::feed;
@@ -49,6 +50,8 @@ pub struct Copy<'a> {
     pub stop: &'a CancellationToken,
     /// This process, where others may share the copy.
     pub member: Option<&'a Member>,
+    /// What keeps chunks from being begun.
+    pub throttle: &'a Throttle,
 }
 
 /// What came of the copy.
@@ -211,6 +214,7 @@ async fn copy_job(
     mut job: Job<'_>,
 ) -> Result<(), Fault> {
     if job.len() > 1 {
+        copy.throttle.pass(&shared.halt).await;
         job = together::copy(copy, shared, pair, job).await?;
     }
     for work in job {
@@ -219,6 +223,7 @@ async fn copy_job(
             shared.let_go(work.claim);
             continue;
         }
+        copy.throttle.pass(&shared.halt).await;
         let copied = if work.table.row_bytes() >= WIDE_ROW_BYTES {
             copy_chunk(copy, shared, &mut *shared.wide_pair.lock().await, &work).await
         } else {

@@ -142,6 +142,8 @@ impl<'a> Walk<'_, 'a> {
         let (mut rest, mut ahead) = (order, self.copy.parallel.clamp(1, AHEAD_MAX));
         let mut open: Vec<Walked<'a>> = Vec::new();
         loop {
+            // Finding a border is work for the source, too.
+            self.copy.throttle.pass(&self.shared.halt).await;
             // As many chunks are copied as there are workers, and as many more wait for them.
             while open.len() < 2 * self.copy.parallel && !rest.is_empty() {
                 let (some, later) = rest.split_at(ahead.min(rest.len()));
