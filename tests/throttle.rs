@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use leeward_testkit::each_kind;
 use leeward_testkit::proxy::Link;
-use leeward_testkit::servers::Kind;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinHandle;

@@ -659,6 +659,11 @@ pub trait Servers: Send + Sync {
         Err(Fault::new(FaultKind::Unexpected, "share a copy"))
     }
 
+    /// Returns how many connections a server has left; nothing where that is not known, as in a simulator.
+    async fn free_connections(&self, _side: crate::name::Side) -> Result<Option<u64>, Fault> {
+        Ok(None)
+    }
+
     /// Connects to look at how busy the source is. [`FaultKind::MissingGrant`] where that cannot be seen. A simulator need
     /// not show any load.
     async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {

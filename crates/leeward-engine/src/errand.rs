@@ -188,7 +188,7 @@ async fn fill(
     let copy = Copy {
         servers,
         lease,
-        parallel: settings.parallel.min(PARALLEL),
+        parallel: Some(settings.parallel.map_or(PARALLEL, |parallel| parallel.min(PARALLEL))),
         chunk_bytes: settings.chunk_bytes,
         chunk_rows: settings.chunk_rows,
         tell: &Quiet,

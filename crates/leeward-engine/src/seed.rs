@@ -62,9 +62,14 @@ pub struct SeedOptions {
 }
 
 impl SeedOptions {
-    /// Returns how many chunks are copied at once.
+    /// Returns how many chunks are copied at once, where people have said how many.
+    fn fixed(&self, plan: &Plan) -> Option<usize> {
+        self.parallel.or(plan.settings.seed.parallel)
+    }
+
+    /// Returns over how many connections tables are made and completed.
     fn parallel(&self, plan: &Plan) -> usize {
-        self.parallel.unwrap_or(plan.settings.seed.parallel).max(1)
+        self.fixed(plan).unwrap_or(copy::START).max(1)
     }
 
     /// Returns this process as one of those that share a copy.
@@ -103,6 +108,8 @@ pub struct SeedReport {
     pub bytes: u64,
     /// Rows that other processes have copied meanwhile.
     pub rows_elsewhere: u64,
+    /// Chunks that this process copied at once, at most.
+    pub at_once: usize,
     /// Rows that the closing comparison added, rewrote or deleted.
     pub rows_repaired: u64,
     /// Rows compared by it.
@@ -358,7 +365,7 @@ impl Seed<'_> {
         let copy = Copy {
             servers: self.servers.as_ref(),
             lease: &self.lease,
-            parallel: member.parallel,
+            parallel: self.options.fixed(&self.lane.plan),
             chunk_bytes: plan.settings.seed.chunk_bytes,
             chunk_rows: plan.settings.seed.chunk_rows,
             tell: self.tell,
@@ -371,6 +378,7 @@ impl Seed<'_> {
         self.report.rows += copied.rows;
         self.report.bytes += copied.bytes;
         self.report.rows_elsewhere = copied.rows_elsewhere;
+        self.report.at_once = copied.at_once;
         for (name, fault) in copied.failed {
             if let Some(at) = self.lane.tables.iter().position(|table| *table.planned.name() == name) {
                 self.quarantine(at, fault)?;

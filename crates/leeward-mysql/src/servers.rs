@@ -14,7 +14,7 @@ use crate::cut::MySqlSource;
 use crate::endpoint::Endpoint;
 use crate::load::{MySqlLoader, MySqlReader};
 use crate::shape::{ServerShapes, TargetShape};
-use crate::throttle::MySqlLoadWatch;
+use crate::throttle::{self, MySqlLoadWatch};
 
 /// A source and a target.
 #[derive(Debug, Clone)]
@@ -66,6 +66,10 @@ impl Servers for MySqlServers {
 
     async fn claims(&self) -> Result<Box<dyn Claims>, Fault> {
         Ok(Box::new(MySqlClaims::connect(&self.target).await?))
+    }
+
+    async fn free_connections(&self, side: Side) -> Result<Option<u64>, Fault> {
+        throttle::free_connections(self.endpoint(side)).await
     }
 
     async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {

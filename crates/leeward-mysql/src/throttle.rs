@@ -79,6 +79,18 @@ impl LoadWatch for MySqlLoadWatch {
     }
 }
 
+/// Returns how many connections a server has left. Nobody needs a privilege for that.
+pub(crate) async fn free_connections(endpoint: &Endpoint) -> Result<Option<u64>, Fault> {
+    const ASKING: &str = "ask how many connections are left";
+    let mut session = Session::open(endpoint, "connections").await?;
+    let sets = session.sets(ASKING, "SELECT @@max_connections;SHOW GLOBAL STATUS LIKE 'Threads_connected'").await?;
+    session.close().await;
+    let [max, used] = sets.as_slice() else { return Ok(None) };
+    let max = max.first().and_then(|row| number(row, 0));
+    let used = used.first().and_then(|row| number(row, 1));
+    Ok(max.zip(used).map(|(max, used)| max.saturating_sub(used)))
+}
+
 fn number(row: &Row, at: usize) -> Option<u64> {
     text(row, at).and_then(|digits| digits.parse().ok())
 }

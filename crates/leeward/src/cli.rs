@@ -190,8 +190,9 @@ pub struct SeedArgs {
     #[arg(long)]
     pub join: bool,
 
-    /// Chunks copied at once. Default: as the policy says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Chunks copied at once, each over one connection to either side. Default: as the policy says, which is to find
+    /// out how many pay
+    #[arg(long, visible_alias = "connections", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
 
     /// Begin no chunk while other accounts run more statements than this on the source: about its number of vCPUs.

@@ -112,8 +112,9 @@ pub struct SeedSettings {
     pub chunk_bytes: u64,
     /// Rows of one chunk at most.
     pub chunk_rows: u64,
-    /// Chunks copied at once.
-    pub parallel: usize,
+    /// Chunks copied at once; nothing where the copy finds that number by what it measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<usize>,
     /// How busy the source may be for a chunk to be begun. Left out where nothing is limited, so that plans of before it
     /// existed keep their names.
     #[serde(default, skip_serializing_if = "LoadLimit::is_off")]

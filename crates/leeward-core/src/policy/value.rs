@@ -62,6 +62,15 @@ pub(super) fn count(min: u64, max: u64) -> impl Fn(&DeValue<'_>) -> Result<u64, 
     }
 }
 
+/// Reads a whole number from `min` to `max`, or `"auto"`, which is none.
+pub(super) fn number_or_auto(min: u64, max: u64) -> impl Fn(&DeValue<'_>) -> Result<Option<usize>, String> {
+    move |value| match value.as_str() {
+        Some("auto") => Ok(None),
+        Some(other) => Err(format!("is \"auto\" or a whole number, not {other:?}")),
+        None => count(min, max)(value).map(|number| usize::try_from(number).ok()),
+    }
+}
+
 /// Reads how busy the source may be: a text, or a number of threads alone.
 pub(super) fn load_limit(value: &DeValue<'_>) -> Result<LoadLimit, String> {
     match value.as_integer() {

@@ -15,7 +15,7 @@ use super::Copy;
 use crate::progress::Progress;
 
 /// Chunks copied at once in the beginning: four fill a link of 70 ms without being felt by an application.
-pub(super) const START: usize = 4;
+pub const START: usize = 4;
 
 /// Chunks copied at once at most, unless people say otherwise. What sixteen do not carry is not held up by their number, and
 /// as many statements run on a source of sixteen cores at least.
@@ -205,9 +205,7 @@ impl Level {
 async fn ceiling(servers: &dyn Servers) -> usize {
     let free = tokio::join!(servers.free_connections(Side::Source), servers.free_connections(Side::Target));
     match free {
-        (Ok(Some(source)), Ok(Some(target))) => {
-            usize::try_from(source.min(target) / 2).unwrap_or(MAX).clamp(1, MAX)
-        }
+        (Ok(Some(source)), Ok(Some(target))) => usize::try_from(source.min(target) / 2).unwrap_or(MAX).clamp(1, MAX),
         _ => START,
     }
 }
@@ -232,7 +230,10 @@ mod tests {
         let seen = levels(16, 5, |level, _| level as f64);
         assert_eq!(seen, [6, 9, 13, 16, 16]);
         assert_eq!(levels(7, 3, |level, _| level as f64), [6, 7, 7]);
-        assert!(levels(3, 100, |level, _| level as f64).iter().all(|level| *level <= 3), "the ceiling holds from the start");
+        assert!(
+            levels(3, 100, |level, _| level as f64).iter().all(|level| *level <= 3),
+            "the ceiling holds from the start"
+        );
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Join<'_> {
         let copy = Copy {
             servers: self.servers,
             lease: &lease,
-            parallel: member.parallel,
+            parallel: self.options.fixed(stored),
             chunk_bytes: settings.chunk_bytes,
             chunk_rows: settings.chunk_rows,
             tell: self.tell,
