@@ -30,6 +30,7 @@ mod seed;
 mod seed_join;
 mod soft_delete;
 mod sync;
+mod throttle;
 mod tombstones;
 mod torture;
 mod verify;

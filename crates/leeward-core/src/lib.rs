@@ -28,3 +28,4 @@ pub mod secret;
 pub mod server;
 pub mod survey;
 pub mod table;
+pub mod throttle;

@@ -255,11 +255,11 @@ fn read_batch(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> BatchSetti
 
 fn read_seed(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> SeedSettings {
     let mut section = reader.section(root, "seed");
-    let parallel = reader.read(&mut section, "parallel", value::count(1, 64));
     let seed = SeedSettings {
         chunk_bytes: reader.read(&mut section, "chunk_bytes", value::size_bytes(BYTES_MIN)),
         chunk_rows: reader.read(&mut section, "chunk_rows", value::count(1, u64::MAX)),
-        parallel: usize::try_from(parallel).unwrap_or(1),
+        parallel: reader.read(&mut section, "parallel", value::number_or_auto(1, 64)),
+        max_source_load: reader.read(&mut section, "max_source_load", value::load_limit),
     };
     reader.close(section);
     seed

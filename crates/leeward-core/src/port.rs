@@ -2,6 +2,7 @@
 //! servers; a simulator can answer from memory.
 
 mod claims;
+mod throttle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::row::{KeyCells, KeyRange, RowBatch};
 use crate::survey::{ObjectFacts, Survey};
 use crate::table::Table;
 pub use claims::{Claim, Claims, Crew, Member};
+pub use throttle::LoadWatch;
 
 /// The source, as the cycle sees it. Two long-lived connections: one looks at threads, one holds the cut.
 #[async_trait]
@@ -655,6 +657,17 @@ pub trait Servers: Send + Sync {
     /// Connects to the chunks that several processes share. A simulator need not have any.
     async fn claims(&self) -> Result<Box<dyn Claims>, Fault> {
         Err(Fault::new(FaultKind::Unexpected, "share a copy"))
+    }
+
+    /// Returns how many connections a server has left; nothing where that is not known, as in a simulator.
+    async fn free_connections(&self, _side: crate::name::Side) -> Result<Option<u64>, Fault> {
+        Ok(None)
+    }
+
+    /// Connects to look at how busy the source is. [`FaultKind::MissingGrant`] where that cannot be seen. A simulator need
+    /// not show any load.
+    async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "look at the source's load"))
     }
 
     /// Connects to one side for reading in a single view, without any right to write. It does not look at threads:

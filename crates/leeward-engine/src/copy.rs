@@ -4,6 +4,7 @@
 
 mod crew;
 mod feed;
+mod level;
 mod together;
 mod walk;
 
@@ -21,9 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
+use crate::throttle::Throttle;
 use crew::Role;
 pub use crew::help;
 use feed::feed;
+use level::Level;
+pub use level::START;
 pub use together::is_small;
 
 /// Mean bytes of a table's rows from which on its chunks are copied one at a time, over one pair of connections: a row
@@ -37,8 +41,8 @@ pub struct Copy<'a> {
     pub servers: &'a dyn Servers,
     /// The right to write.
     pub lease: &'a Lease,
-    /// Chunks copied at once.
-    pub parallel: usize,
+    /// Chunks copied at once, where people have said how many.
+    pub parallel: Option<usize>,
     /// Bytes and rows of a chunk.
     pub chunk_bytes: u64,
     /// Rows of a chunk at most.
@@ -49,6 +53,8 @@ pub struct Copy<'a> {
     pub stop: &'a CancellationToken,
     /// This process, where others may share the copy.
     pub member: Option<&'a Member>,
+    /// What keeps chunks from being begun.
+    pub throttle: &'a Throttle,
 }
 
 /// What came of the copy.
@@ -60,6 +66,8 @@ pub struct Copied {
     pub bytes: u64,
     /// Rows copied by other processes meanwhile.
     pub rows_elsewhere: u64,
+    /// Chunks copied at once, at most.
+    pub at_once: usize,
     /// Tables that could not be copied, each with why.
     pub failed: Vec<(TableName, Fault)>,
 }
@@ -87,6 +95,9 @@ struct Shared<'a> {
     held: StdMutex<Vec<Claim>>,
     /// Tables of the chunks that are waiting or being copied by this process, one for each chunk.
     under_way: StdMutex<Vec<TableName>>,
+    level: Level,
+    /// No more work comes.
+    drained: CancellationToken,
     halt: CancellationToken,
 }
 
@@ -100,6 +111,8 @@ impl<'a> Shared<'a> {
             failed: StdMutex::default(),
             held: StdMutex::default(),
             under_way: StdMutex::default(),
+            level: Level::new(copy.parallel),
+            drained: CancellationToken::new(),
             halt: copy.stop.child_token(),
         }
     }
@@ -155,7 +168,7 @@ impl<'a> Shared<'a> {
 
 /// Copies tables, the largest first. `known` are the chunks that an earlier run wrote down.
 pub async fn run(copy: &Copy<'_>, tables: &[&PlannedTable], known: Vec<ChunkRecord>) -> Result<Copied, Fault> {
-    let (send, receive) = mpsc::channel(copy.parallel.max(1));
+    let (send, receive) = mpsc::channel(copy.parallel.unwrap_or(level::START).max(1));
     let shared = Shared::new(copy, receive);
     let find = async {
         let found = walk::run(copy, (tables, known), send, &shared).await;
@@ -170,32 +183,48 @@ pub async fn run(copy: &Copy<'_>, tables: &[&PlannedTable], known: Vec<ChunkReco
         ended.cancel();
         found.and_then(|rows| worked.map(|()| rows))
     };
-    let (copied, _) = tokio::join!(copying, crew::keep(copy, Role::Leader, &shared, &ended));
+    let (copied, _, ()) =
+        tokio::join!(copying, crew::keep(copy, Role::Leader, &shared, &ended), shared.level.seek(copy, &ended));
     let rows = copied?;
     if copy.stop.is_cancelled() {
         return Err(Fault::new(FaultKind::Stopped, "copy rows"));
     }
-    let mut result = shared.result.into_inner().unwrap_or_default();
+    let at_once = shared.level.widest();
+    let mut result = Copied { at_once, ..shared.result.into_inner().unwrap_or_default() };
     result.rows_elsewhere = rows.unwrap_or(0).saturating_sub(result.rows);
     Ok(result)
 }
 
 /// Copies what is handed out until no more comes.
 async fn workers(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
-    let workers = (0..copy.parallel.max(1)).map(|_| worker(copy, shared));
+    let workers = (0..shared.level.workers_max()).map(|number| worker(copy, shared, number));
     futures_util::future::join_all(workers).await.into_iter().collect()
 }
 
-async fn worker(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
+/// Works while its number is below the level, and holds connections only then.
+async fn worker(copy: &Copy<'_>, shared: &Shared<'_>, number: usize) -> Result<(), Fault> {
     let mut pair: Option<Pair> = None;
-    // While the first borders are still being found. What goes wrong is found out again, and waited for, with a chunk.
-    let _ = shared.halt.run_until_cancelled(connect(copy, &mut pair)).await;
     loop {
+        if number >= shared.level.now() {
+            pair = None;
+            tokio::select! {
+                () = shared.level.until(number, true) => {}
+                () = shared.drained.cancelled() => return Ok(()),
+                () = shared.halt.cancelled() => return Ok(()),
+            }
+        }
+        // While borders are still being found. What goes wrong is found out again, and waited for, with a chunk.
+        let _ = shared.halt.run_until_cancelled(connect(copy, &mut pair)).await;
         let job = tokio::select! {
             job = async { shared.work.lock().await.recv().await } => job,
+            () = shared.level.until(number, false) => continue,
             () = shared.halt.cancelled() => None,
         };
-        let Some(job) = job else { return Ok(()) };
+        let Some(job) = job else {
+            shared.drained.cancel();
+            return Ok(());
+        };
+        let _busy = shared.level.busy();
         let worked = copy_job(copy, shared, &mut pair, job).await;
         if worked.is_err() {
             shared.halt.cancel();
@@ -211,6 +240,7 @@ async fn copy_job(
     mut job: Job<'_>,
 ) -> Result<(), Fault> {
     if job.len() > 1 {
+        copy.throttle.pass(&shared.halt).await;
         job = together::copy(copy, shared, pair, job).await?;
     }
     for work in job {
@@ -219,6 +249,7 @@ async fn copy_job(
             shared.let_go(work.claim);
             continue;
         }
+        copy.throttle.pass(&shared.halt).await;
         let copied = if work.table.row_bytes() >= WIDE_ROW_BYTES {
             copy_chunk(copy, shared, &mut *shared.wide_pair.lock().await, &work).await
         } else {
@@ -244,6 +275,7 @@ fn settle(
             let mut result = shared.result.lock().expect("no panic while held");
             result.rows += rows;
             result.bytes += bytes;
+            shared.level.arrived();
             copy.tell.tell(Progress::Rows { name: name.clone(), rows, bytes });
             if work.chunk.last {
                 copy.tell.tell(Progress::TableDone { name: name.clone() });
@@ -343,7 +375,7 @@ async fn try_chunk(
     mode: LoadMode,
 ) -> Result<(u64, u64), Fault> {
     let (reader, loader) = connect(copy, pair).await?;
-    let (mut sender, feed) = feed(&shared.wide);
+    let (mut sender, feed) = feed(&shared.wide, &shared.level);
     let Work { table, chunk, claim } = work;
     let range = Range { table, keys: chunk.keys.clone() };
     let read = async {

@@ -20,6 +20,7 @@ use crate::copy::{self, Copy};
 use crate::drift::Alter;
 use crate::look;
 use crate::progress::{Progress, Tell};
+use crate::throttle::Throttle;
 pub use loss::Loss;
 
 /// Chunks copied at once beside a running lane: one is read while the other is written, and cycles go between.
@@ -183,16 +184,17 @@ async fn fill(
             Err(fault) => outcomes.push((name.clone(), Some(crate::apply::table_fault(fault.of(name))?))),
         }
     }
-    let stop = CancellationToken::new();
+    let (stop, throttle) = (CancellationToken::new(), Throttle::off());
     let copy = Copy {
         servers,
         lease,
-        parallel: settings.parallel.min(PARALLEL),
+        parallel: Some(settings.parallel.map_or(PARALLEL, |parallel| parallel.min(PARALLEL))),
         chunk_bytes: settings.chunk_bytes,
         chunk_rows: settings.chunk_rows,
         tell: &Quiet,
         stop: &stop,
         member: None,
+        throttle: &throttle,
     };
     let known = chunks.into_iter().filter(|chunk| names.contains(&chunk.table)).collect();
     let copied = copy::run(&copy, &made, known).await?;

@@ -28,5 +28,6 @@ pub mod scrub;
 pub mod seed;
 mod soft;
 pub mod sync;
+pub mod throttle;
 mod tombstone;
 pub mod verify;

@@ -58,6 +58,11 @@ pub(crate) async fn fresh(
     Err(Fault::new(FaultKind::Refused(NO_FRESH_LOOK.into()), "look at the source's open transactions").on(Side::Source))
 }
 
+/// Finds out whether the source can be looked at, whatever the look shows.
+pub(crate) async fn sight(servers: &dyn Servers, fence: &FenceMode) -> Result<(), Fault> {
+    servers.source().await?.observe(&[], kind(fence)).await.map(drop)
+}
+
 /// Looks at the threads after a cut was read from resting marks. Where a transaction that they rest on has ended, or that
 /// cannot be told, everything is read again from the marks, in the same cut: it may show that transaction's rows. Returns
 /// the look, which proves nothing of this cut but may be the next cycle's first.

@@ -41,6 +41,11 @@ pub enum Progress {
         /// Which.
         name: TableName,
     },
+    /// How many chunks are copied at once has changed.
+    AtOnce {
+        /// How many.
+        chunks: usize,
+    },
     /// Something a person should know.
     Note(String),
 }

@@ -15,6 +15,7 @@ use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{Plan, PlannedTable};
 use leeward_core::port::{Control, Event, Lease, Member, Servers, Shape, TablePart};
 use leeward_core::survey::ObjectFacts;
+use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
 
 use crate::copy::{self, Copy};
@@ -24,6 +25,7 @@ use crate::look;
 use crate::objects;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
+use crate::throttle::Throttle;
 pub use closing::COMPARING;
 
 /// What to do with tables that are on the target and were not put there by Leeward.
@@ -55,12 +57,19 @@ pub struct SeedOptions {
     pub others: Others,
     /// Chunks copied at once, over the policy's number.
     pub parallel: Option<usize>,
+    /// How busy the source may be, over the policy's limit.
+    pub max_source_load: Option<LoadLimit>,
 }
 
 impl SeedOptions {
-    /// Returns how many chunks are copied at once.
+    /// Returns how many chunks are copied at once, where people have said how many.
+    fn fixed(&self, plan: &Plan) -> Option<usize> {
+        self.parallel.or(plan.settings.seed.parallel)
+    }
+
+    /// Returns over how many connections tables are made and completed.
     fn parallel(&self, plan: &Plan) -> usize {
-        self.parallel.unwrap_or(plan.settings.seed.parallel).max(1)
+        self.fixed(plan).unwrap_or(copy::START).max(1)
     }
 
     /// Returns this process as one of those that share a copy.
@@ -99,10 +108,14 @@ pub struct SeedReport {
     pub bytes: u64,
     /// Rows that other processes have copied meanwhile.
     pub rows_elsewhere: u64,
+    /// Chunks that this process copied at once, at most.
+    pub at_once: usize,
     /// Rows that the closing comparison added, rewrote or deleted.
     pub rows_repaired: u64,
     /// Rows compared by it.
     pub rows_compared: u64,
+    /// Seconds in which nothing was begun because the source was busier than it may be.
+    pub waited_s: u64,
     /// Tables left for a person: name, reason, remedy.
     pub quarantined: Vec<(String, String, String)>,
     /// What a person should know.
@@ -115,18 +128,45 @@ struct Seed<'a> {
     options: &'a SeedOptions,
     tell: &'a dyn Tell,
     stop: &'a CancellationToken,
+    throttle: &'a Throttle,
     lease: Lease,
     lane: Lane,
     report: SeedReport,
 }
 
-/// Seeds the target by a plan.
+/// Seeds the target by a plan. Nothing is changed before the source's load has been seen, where it is limited.
 pub async fn run(
     servers: &Arc<dyn Servers>,
     (plan, objects): (Plan, &[ObjectFacts]),
     options: &SeedOptions,
     tell: &dyn Tell,
     stop: &CancellationToken,
+) -> Result<SeedReport, Fault> {
+    let limit = options.max_source_load.unwrap_or(plan.settings.seed.max_source_load);
+    let throttle = Throttle::begin(servers.as_ref(), limit, tell).await?;
+    let (halt, ended) = (stop.child_token(), CancellationToken::new());
+    let seeding = async {
+        let report = seed(servers, (plan, objects), options, (tell, &halt, &throttle)).await;
+        ended.cancel();
+        report
+    };
+    let watching = async {
+        let fault = throttle.keep(servers.as_ref(), tell, &halt).await;
+        halt.cancel();
+        fault
+    };
+    match tokio::join!(seeding, ended.run_until_cancelled(watching)) {
+        // What ended the seed is what the watch met, not the stop that followed.
+        (Err(_), Some(Err(fault))) if !stop.is_cancelled() => Err(fault),
+        (report, _) => report.map(|report| SeedReport { waited_s: throttle.waited().as_secs(), ..report }),
+    }
+}
+
+async fn seed(
+    servers: &Arc<dyn Servers>,
+    (plan, objects): (Plan, &[ObjectFacts]),
+    options: &SeedOptions,
+    (tell, stop, throttle): (&dyn Tell, &CancellationToken, &Throttle),
 ) -> Result<SeedReport, Fault> {
     let mut shape = servers.shape().await?;
     let mut control = servers.control().await?;
@@ -136,7 +176,8 @@ pub async fn run(
     let lease = match options.others {
         Others::Wait => lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?,
         Others::Join => {
-            let ours = join::until_ours(servers.as_ref(), (&plan, options), (tell, stop), &mut report).await?;
+            let ours =
+                join::until_ours(servers.as_ref(), (&plan, options), (tell, stop, throttle), &mut report).await?;
             let Some(lease) = ours else { return Ok(report) };
             lease
         }
@@ -149,7 +190,7 @@ pub async fn run(
             existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
         }
         let lane = take_up(control.as_mut(), plan, (&lease, objects, tell)).await?;
-        let mut seed = Seed { servers, options, tell, stop, lease: lease.clone(), lane, report };
+        let mut seed = Seed { servers, options, tell, stop, throttle, lease: lease.clone(), lane, report };
         seed.run(shape.as_mut(), (&existing, objects)).await?;
         Ok(seed.report)
     };
@@ -278,7 +319,8 @@ impl Seed<'_> {
             .filter(|&at| self.lane.tables[at].record.state == TableState::Planned)
             .collect();
         if fresh.is_empty() {
-            return Ok(());
+            // An interrupted seed ends by looking at threads as well: find out now whether they can be seen.
+            return look::sight(self.servers.as_ref(), &self.lane.plan.fence).await;
         }
         self.phase("noting where the copy starts");
         let appended = |at: &&usize| self.lane.tables[**at].planned.strategy == Strategy::Append;
@@ -323,18 +365,20 @@ impl Seed<'_> {
         let copy = Copy {
             servers: self.servers.as_ref(),
             lease: &self.lease,
-            parallel: member.parallel,
+            parallel: self.options.fixed(&self.lane.plan),
             chunk_bytes: plan.settings.seed.chunk_bytes,
             chunk_rows: plan.settings.seed.chunk_rows,
             tell: self.tell,
             stop: self.stop,
             member: Some(&member),
+            throttle: self.throttle,
         };
         let tables: Vec<&PlannedTable> = seeding.iter().map(|&at| &self.lane.tables[at].planned).collect();
         let copied = copy::run(&copy, &tables, known).await?;
         self.report.rows += copied.rows;
         self.report.bytes += copied.bytes;
         self.report.rows_elsewhere = copied.rows_elsewhere;
+        self.report.at_once = copied.at_once;
         for (name, fault) in copied.failed {
             if let Some(at) = self.lane.tables.iter().position(|table| *table.planned.name() == name) {
                 self.quarantine(at, fault)?;

@@ -20,10 +20,12 @@ use crate::digest::text;
 use crate::fault::codes;
 use crate::session::{RowEvent, Session};
 use crate::sql;
+use crate::throttle;
 
 /// Commands of threads that never run an application's statement and never own its rows. The event scheduler's own
 /// thread is a daemon, but the events it starts get threads of their own.
-const IDLE_COMMANDS: [&str; 6] = ["Sleep", "Daemon", "Binlog Dump", "Binlog Dump GTID", "Reset stmt", "Close stmt"];
+pub(crate) const IDLE_COMMANDS: [&str; 6] =
+    ["Sleep", "Daemon", "Binlog Dump", "Binlog Dump GTID", "Reset stmt", "Close stmt"];
 
 static NONCE: AtomicU64 = AtomicU64::new(1);
 
@@ -36,7 +38,7 @@ pub struct Watch {
 
 /// Where the process list is read from on this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ProcessList {
+pub(crate) enum ProcessList {
     /// MariaDB: statements are numbered.
     MariaDb,
     /// MySQL with `performance_schema` on: reading takes no global lock.
@@ -46,11 +48,19 @@ enum ProcessList {
 }
 
 impl ProcessList {
-    fn query(self) -> &'static str {
+    /// What MySQL is asked to find out whether it lists its threads in `performance_schema`.
+    pub(crate) const FACTS: &str = "@@performance_schema,(SELECT COUNT(*) FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA='performance_schema' AND TABLE_NAME='processlist')";
+
+    fn query(self) -> String {
+        let statement_no = if self == ProcessList::MariaDb { "QUERY_ID" } else { "0" };
+        format!("SELECT ID,USER,HOST,COMMAND,TIME,{statement_no} FROM {}", self.table())
+    }
+
+    pub(crate) fn table(self) -> &'static str {
         match self {
-            ProcessList::MariaDb => "SELECT ID,USER,HOST,COMMAND,TIME,QUERY_ID FROM information_schema.PROCESSLIST",
-            ProcessList::PerformanceSchema => "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM performance_schema.processlist",
-            ProcessList::InformationSchema => "SELECT ID,USER,HOST,COMMAND,TIME,0 FROM information_schema.PROCESSLIST",
+            ProcessList::MariaDb | ProcessList::InformationSchema => "information_schema.PROCESSLIST",
+            ProcessList::PerformanceSchema => "performance_schema.processlist",
         }
     }
 }
@@ -69,11 +79,7 @@ impl Watch {
         let mariadb = session.flavor() == Flavor::MariaDb;
         let (facts, status) = match mariadb {
             true => ("0,0", "information_schema.GLOBAL_STATUS"),
-            false => (
-                "@@performance_schema,(SELECT COUNT(*) FROM information_schema.TABLES \
-                 WHERE TABLE_SCHEMA='performance_schema' AND TABLE_NAME='processlist')",
-                "performance_schema.global_status",
-            ),
+            false => (ProcessList::FACTS, "performance_schema.global_status"),
         };
         let who = format!("{setting};SELECT {SERVER},{facts} FROM {status} WHERE VARIABLE_NAME='UPTIME'");
         let row = session.row("ask which server the source is", who).await?;
@@ -116,6 +122,10 @@ impl Watch {
         let me = self.session.thread_id();
         let fresh = transactions.iter().any(|row| number(row, 0) == Some(me) && number(row, 4) == Some(1));
         if !fresh {
+            // MariaDB shows nobody's transactions, our own neither, to whoever may not see others'.
+            if transactions.is_empty() {
+                throttle::require_process(&mut self.session, DOING).await?;
+            }
             return Ok(None);
         }
         let mut seen = self.observation(DOING, clock, read_heads(heads, probes))?;

@@ -18,3 +18,4 @@ pub mod session;
 pub mod shape;
 pub mod sql;
 pub mod survey;
+pub mod throttle;

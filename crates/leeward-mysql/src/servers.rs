@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
-use leeward_core::port::{ChunkLoader, ChunkReader, Claims, Control, Servers, Shape, Shapes, Source, Target};
+use leeward_core::port::{
+    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Servers, Shape, Shapes, Source, Target,
+};
 
 use crate::apply::MySqlTarget;
 use crate::control::MySqlControl;
@@ -12,6 +14,7 @@ use crate::cut::MySqlSource;
 use crate::endpoint::Endpoint;
 use crate::load::{MySqlLoader, MySqlReader};
 use crate::shape::{ServerShapes, TargetShape};
+use crate::throttle::{self, MySqlLoadWatch};
 
 /// A source and a target.
 #[derive(Debug, Clone)]
@@ -63,6 +66,14 @@ impl Servers for MySqlServers {
 
     async fn claims(&self) -> Result<Box<dyn Claims>, Fault> {
         Ok(Box::new(MySqlClaims::connect(&self.target).await?))
+    }
+
+    async fn free_connections(&self, side: Side) -> Result<Option<u64>, Fault> {
+        throttle::free_connections(self.endpoint(side)).await
+    }
+
+    async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {
+        Ok(Box::new(MySqlLoadWatch::connect(&self.source).await?))
     }
 
     async fn view(&self, side: Side) -> Result<Box<dyn Source>, Fault> {

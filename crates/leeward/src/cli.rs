@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+use leeward_core::throttle::LoadLimit;
 
 use crate::config::key::{Key, Kind, Places, SideKey};
 
@@ -65,8 +66,12 @@ With --join any number of processes, on any number of machines, share one copy: 
 with the same command. Whichever comes first leads; the others help it, and lead on if it dies. A
 seed that runs without it can be joined too. Each ends when the seed is done.
 
+With --max-source-load the copy waits, and says why, while the source is busier than that: what was
+begun is finished, nothing more is begun. It needs PROCESS on the source, and refuses without it.
+
 Examples:
   leeward seed --databases shop
+  leeward seed --databases shop --max-source-load 8
   leeward seed --plan plan.json --parallel 8
   leeward seed --databases shop --join
   leeward seed --databases shop --adopt";
@@ -185,9 +190,15 @@ pub struct SeedArgs {
     #[arg(long)]
     pub join: bool,
 
-    /// Chunks copied at once. Default: as the policy says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// Chunks copied at once, each over one connection to either side. Default: as the policy says, which is to find
+    /// out how many pay
+    #[arg(long, visible_alias = "connections", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
+
+    /// Begin no chunk while other accounts run more statements than this on the source: about its number of vCPUs.
+    /// Also threads=8,history=1000000 (InnoDB's history list), and off. Default: as the policy says, which is off
+    #[arg(long, value_name = "LIMIT")]
+    pub max_source_load: Option<LoadLimit>,
 
     /// Follow this plan instead of making one
     #[arg(long, value_name = "FILE")]

@@ -148,7 +148,7 @@ impl Show {
                 }
             }
             // Whose table it was is not told; the total shows it.
-            Progress::Elsewhere { .. } => {}
+            Progress::Elsewhere { .. } | Progress::AtOnce { .. } => {}
             Progress::TableDone { name } => {
                 if let Some(bar) = state.table_bars.remove(name) {
                     bar.finish_and_clear();
@@ -190,7 +190,7 @@ fn line_of(work: Work, news: &Progress) -> Option<String> {
             })
         }
         Progress::TableDone { name } => Some(format!("{} {name}", work.done())),
-        Progress::Rows { .. } | Progress::Elsewhere { .. } => None,
+        Progress::Rows { .. } | Progress::Elsewhere { .. } | Progress::AtOnce { .. } => None,
     }
 }
 
@@ -204,6 +204,8 @@ struct Tally {
     /// Bytes that earlier runs have copied; they say nothing about this one's rate.
     bytes_before: u64,
     tables: BTreeMap<TableName, TableTally>,
+    /// Chunks copied at once; 0 where nothing is copied.
+    at_once: usize,
     /// Bytes at earlier moments within [`RATE_WINDOW`], oldest first; at most one a quarter second.
     samples: VecDeque<(Instant, u64)>,
 }
@@ -224,6 +226,7 @@ impl Tally {
             bytes: 0,
             bytes_before: 0,
             tables: BTreeMap::new(),
+            at_once: 0,
             samples: VecDeque::from([(now, 0)]),
         }
     }
@@ -231,6 +234,7 @@ impl Tally {
     fn take(&mut self, news: &Progress, now: Instant) {
         match news {
             Progress::Phase(_) | Progress::Note(_) => {}
+            Progress::AtOnce { chunks } => self.at_once = *chunks,
             Progress::TableStarted { name, bytes_estimate, rows_done, bytes_done, .. } => {
                 let table = self.tables.entry(name.clone()).or_default();
                 table.bytes_estimate = *bytes_estimate;
@@ -295,6 +299,9 @@ impl Tally {
             words::bytes(rate as u64)
         );
         let left = self.bytes_expected.saturating_sub(self.bytes);
+        if left > 0 && self.at_once > 0 {
+            line.push_str(&format!(" over {} connections", self.at_once));
+        }
         if left > 0 && rate >= 1.0 {
             let eta = Duration::from_secs_f64((left as f64 / rate).min(1e9));
             line.push_str(&format!(", about {} left", words::span(eta)));

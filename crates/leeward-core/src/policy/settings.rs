@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::brake::Brake;
 use crate::policy::Policy;
+use crate::throttle::LoadLimit;
 
 /// The resolved settings that travel inside a plan: all that the engine and the readiness checks obey.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,8 +112,13 @@ pub struct SeedSettings {
     pub chunk_bytes: u64,
     /// Rows of one chunk at most.
     pub chunk_rows: u64,
-    /// Chunks copied at once.
-    pub parallel: usize,
+    /// Chunks copied at once; nothing where the copy finds that number by what it measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<usize>,
+    /// How busy the source may be for a chunk to be begun. Left out where nothing is limited, so that plans of before it
+    /// existed keep their names.
+    #[serde(default, skip_serializing_if = "LoadLimit::is_off")]
+    pub max_source_load: LoadLimit,
 }
 
 /// Bounds of a table without a usable key, which can only be compared and rewritten whole.

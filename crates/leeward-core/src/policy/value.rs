@@ -9,6 +9,7 @@ use serde::de::value::{Error, StrDeserializer};
 use toml::de::DeValue;
 
 use crate::policy::quantity;
+use crate::throttle::LoadLimit;
 
 /// Reads a text.
 pub(super) fn text(value: &DeValue<'_>) -> Result<String, String> {
@@ -58,6 +59,23 @@ pub(super) fn count(min: u64, max: u64) -> impl Fn(&DeValue<'_>) -> Result<u64, 
             u64::MAX => format!("is {min} or more, not {integer}"),
             max => format!("lies between {min} and {max}, not {integer}"),
         })
+    }
+}
+
+/// Reads a whole number from `min` to `max`, or `"auto"`, which is none.
+pub(super) fn number_or_auto(min: u64, max: u64) -> impl Fn(&DeValue<'_>) -> Result<Option<usize>, String> {
+    move |value| match value.as_str() {
+        Some("auto") => Ok(None),
+        Some(other) => Err(format!("is \"auto\" or a whole number, not {other:?}")),
+        None => count(min, max)(value).map(|number| usize::try_from(number).ok()),
+    }
+}
+
+/// Reads how busy the source may be: a text, or a number of threads alone.
+pub(super) fn load_limit(value: &DeValue<'_>) -> Result<LoadLimit, String> {
+    match value.as_integer() {
+        Some(_) => Ok(LoadLimit { threads: Some(count(0, u64::MAX)(value)?), history: None }),
+        None => text(value)?.parse(),
     }
 }
 

@@ -301,7 +301,8 @@ pub async fn help(
         ended.cancel();
         found.and(worked)
     };
-    let (ended_as, kept) = tokio::join!(copying, keep(copy, Role::Member, &shared, &ended));
+    let (ended_as, kept, ()) =
+        tokio::join!(copying, keep(copy, Role::Member, &shared, &ended), shared.level.seek(copy, &ended));
     if let Ok(mut claims) = copy.servers.claims().await {
         // Best effort: what is not given back runs out.
         let _ = claims.leave(&copy.lease.lane, member, &shared.held()).await;

@@ -8,6 +8,8 @@ use leeward_core::port::{Feed, TakeRows};
 use leeward_core::row::RowBatch;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::level::Level;
+
 /// Bytes between a reader and its loader. Four batches keep both busy; one wide row may stand alone beyond it.
 const FEED_BYTES: usize = 1024 * 1024;
 
@@ -20,6 +22,7 @@ pub(super) struct Sender<'a> {
     rows: mpsc::Sender<Sent>,
     bytes: Arc<Semaphore>,
     wide: &'a Semaphore,
+    level: &'a Level,
     /// Held from the first wide row to the chunk's end.
     permit: Option<tokio::sync::SemaphorePermit<'a>>,
 }
@@ -37,9 +40,9 @@ struct Receiver {
 }
 
 /// Makes both ends of a feed.
-pub(super) fn feed(wide: &Semaphore) -> (Sender<'_>, Box<dyn Feed>) {
+pub(super) fn feed<'a>(wide: &'a Semaphore, level: &'a Level) -> (Sender<'a>, Box<dyn Feed>) {
     let (send, receive) = mpsc::channel(16);
-    let sender = Sender { rows: send, bytes: Arc::new(Semaphore::new(FEED_BYTES)), wide, permit: None };
+    let sender = Sender { rows: send, bytes: Arc::new(Semaphore::new(FEED_BYTES)), wide, level, permit: None };
     (sender, Box::new(Receiver { rows: receive, ended: false }))
 }
 
@@ -70,6 +73,7 @@ impl TakeRows for Sender<'_> {
             permit = permit => permit.map_err(|_| gone())?,
             () = self.rows.closed() => return Err(gone()),
         };
+        self.level.moved(u64::from(bytes));
         self.rows.send(Sent::Rows(rows, permit)).await.map_err(|_| gone())
     }
 }

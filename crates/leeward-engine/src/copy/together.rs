@@ -69,7 +69,7 @@ pub(super) async fn copy<'a>(
     loop {
         let mut read = Vec::new();
         let copied = tokio::select! {
-            copied = try_all(copy, pair, &job, &mut read) => copied,
+            copied = try_all((copy, shared), pair, &job, &mut read) => copied,
             () = shared.halt.cancelled() => Err(Fault::new(FaultKind::Stopped, "copy rows")),
         };
         let fault = match copied {
@@ -98,7 +98,7 @@ pub(super) async fn copy<'a>(
 
 /// Tries once, and notes rows and bytes of each chunk once they are read. Returns whether the chunks are small enough.
 async fn try_all(
-    copy: &Copy<'_>,
+    (copy, shared): (&Copy<'_>, &Shared<'_>),
     pair: &mut Option<Pair>,
     job: &Job<'_>,
     read: &mut Vec<(u64, u64)>,
@@ -114,6 +114,7 @@ async fn try_all(
     read.extend(rows.iter().map(|batch| (batch.rows() as u64, batch.bytes() as u64)));
     let chunks: Vec<ChunkOf<'_>> =
         job.iter().map(|work| ChunkOf { table: work.table, chunk: &work.chunk, claim: None }).collect();
+    shared.level.moved(rows.iter().map(|batch| batch.bytes() as u64).sum());
     loader.load_together(copy.lease, &chunks, rows).await?;
     Ok(true)
 }

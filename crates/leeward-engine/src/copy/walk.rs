@@ -139,11 +139,13 @@ impl<'a> Walk<'_, 'a> {
         order: &[&'a PlannedTable],
         mut known: BTreeMap<TableName, Vec<ChunkRecord>>,
     ) -> Result<Next, Fault> {
-        let (mut rest, mut ahead) = (order, self.copy.parallel.clamp(1, AHEAD_MAX));
+        let (mut rest, mut ahead) = (order, self.shared.level.now().min(AHEAD_MAX));
         let mut open: Vec<Walked<'a>> = Vec::new();
         loop {
+            // Finding a border is work for the source, too.
+            self.copy.throttle.pass(&self.shared.halt).await;
             // As many chunks are copied as there are workers, and as many more wait for them.
-            while open.len() < 2 * self.copy.parallel && !rest.is_empty() {
+            while open.len() < 2 * self.shared.level.now() && !rest.is_empty() {
                 let (some, later) = rest.split_at(ahead.min(rest.len()));
                 (rest, ahead) = (later, (ahead * 2).min(AHEAD_MAX));
                 if self.open(some, &mut known, &mut open).await? == Next::Halt {

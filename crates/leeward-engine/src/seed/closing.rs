@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::lane::{LaneState, TableRecord, TableState};
+use leeward_core::measure;
+use leeward_core::plan::FenceMode;
 
 use super::Seed;
 use crate::brake::Braking;
@@ -69,6 +71,7 @@ impl Seed<'_> {
     async fn cycles(&mut self, pace: &mut ScrubPace, held: &mut bool) -> Result<(), Fault> {
         let (mut source, mut target) = tokio::try_join!(self.servers.source(), self.servers.target())?;
         while !self.lane.all_live() || self.lane.record.state != LaneState::Live {
+            self.throttle.pass(self.stop).await;
             if self.stop.is_cancelled() {
                 return Ok(());
             }
@@ -90,7 +93,16 @@ impl Seed<'_> {
         Ok(())
     }
 
+    /// Says once why the comparison cannot end yet.
     fn tell_holders(&self, held: &mut bool) {
+        if let (false, FenceMode::Window { overlap_s, why }) = (*held, &self.lane.plan.fence) {
+            let text = format!(
+                "waiting until {} have passed since the copy began, as the plan says, because {why}",
+                measure::span(*overlap_s)
+            );
+            self.tell.tell(Progress::Note(text));
+            *held = true;
+        }
         if let (false, Some(holder)) = (*held, self.lane.record.holders.first()) {
             let thread = holder.thread.map_or(String::new(), |thread| format!(" (thread {thread})"));
             let text = format!("waiting for a transaction of {}{thread} on the source to end", holder.account);

@@ -16,6 +16,7 @@ use crate::copy::{self, Copy};
 use crate::lease::{self, Asked};
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
+use crate::throttle::Throttle;
 
 /// How often the lane is looked at while there is nothing to help with.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +32,7 @@ struct Join<'a> {
     options: &'a SeedOptions,
     tell: &'a dyn Tell,
     stop: &'a CancellationToken,
+    throttle: &'a Throttle,
     control: Option<Box<dyn Control>>,
     /// Whether a seed of our tables was seen under way, whose end is ours.
     has_joined: bool,
@@ -54,7 +56,7 @@ enum Step {
 pub(super) async fn until_ours(
     servers: &dyn Servers,
     (plan, options): (&Plan, &SeedOptions),
-    (tell, stop): (&dyn Tell, &CancellationToken),
+    (tell, stop, throttle): (&dyn Tell, &CancellationToken, &Throttle),
     report: &mut SeedReport,
 ) -> Result<Option<Lease>, Fault> {
     let mut join = Join {
@@ -63,6 +65,7 @@ pub(super) async fn until_ours(
         options,
         tell,
         stop,
+        throttle,
         control: None,
         has_joined: false,
         joined_in: 0,
@@ -141,12 +144,13 @@ impl Join<'_> {
         let copy = Copy {
             servers: self.servers,
             lease: &lease,
-            parallel: member.parallel,
+            parallel: self.options.fixed(stored),
             chunk_bytes: settings.chunk_bytes,
             chunk_rows: settings.chunk_rows,
             tell: self.tell,
             stop: self.stop,
             member: Some(&member),
+            throttle: self.throttle,
         };
         let tables: Vec<&PlannedTable> = stored.tables.iter().collect();
         let mut copied = (0, 0);

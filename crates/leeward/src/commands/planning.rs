@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use leeward_core::name::Side;
-use leeward_core::plan::{PLAN_FORMAT, Plan};
+use leeward_core::plan::{FenceMode, PLAN_FORMAT, Plan};
 use leeward_core::planner::{self, StaleEffect};
 use leeward_core::port::Control;
+use leeward_core::server::Observed;
 use leeward_core::survey::Survey;
 use leeward_core::table::Table;
 
@@ -103,6 +104,13 @@ pub async fn read(desk: &Desk, path: &Path) -> Result<(Plan, Survey), Failure> {
             }
             StaleEffect::Outdated => tracing::warn!("the plan is older than the source: {how}"),
         }
+    }
+    if let (FenceMode::Proved, Observed::Unknown(why)) = (&plan.fence, &survey.fence) {
+        mistakes.missing(format!(
+            "{} counts on seeing the source's open transactions, but {why}: grant PROCESS ON *.* (`leeward doctor` prints \
+             the statement), or run `leeward plan` again for a plan that does without",
+            path.display()
+        ));
     }
     Ok(mistakes.or((plan, survey))?)
 }

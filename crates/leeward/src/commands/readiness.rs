@@ -212,6 +212,6 @@ mod tests {
         let made_by = made_by.settings();
         assert_eq!(&settings(&Policy::builtin(), Some(made_by)), made_by);
         let now = settings(&parse("version = 1\n[objectives]\nrpo = \"9s\"\n[seed]\nparallel = 9"), Some(made_by));
-        assert_eq!((now.rpo_s, now.platform, now.seed.parallel), (9, Platform::Rds, 3));
+        assert_eq!((now.rpo_s, now.platform, now.seed.parallel), (9, Platform::Rds, Some(3)));
     }
 }

@@ -38,6 +38,7 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
         found: if args.adopt { Found::Adopt } else { Found::Refuse },
         others: if args.join { Others::Join } else { Others::Wait },
         parallel: args.parallel.map(usize::from),
+        max_source_load: args.max_source_load,
     };
     let lane = plan.settings.lane.clone();
     let bytes = plan.tables.iter().map(|table| table.data_bytes).sum();
@@ -102,6 +103,9 @@ fn text(report: &SeedReport) -> String {
     }];
     if report.rows_elsewhere > 0 {
         lines.push(format!("{} rows were copied by other processes.", report.rows_elsewhere));
+    }
+    if report.waited_s > 0 {
+        lines.push(format!("{} s were spent waiting for the source to be less busy.", report.waited_s));
     }
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     for (name, reason, remedy) in &report.quarantined {
