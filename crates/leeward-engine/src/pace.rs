@@ -9,6 +9,9 @@ use crate::clock;
 /// Rows of one range at most. A differing range lists its row hashes on both sides, about 100 bytes a row in memory.
 pub const RANGE_ROWS_MAX: u64 = 50_000;
 
+/// Rows of the first range of a table that is swept: what tells how its differences lie.
+const SWEEP_ROWS_FIRST: u64 = 5_000;
+
 /// Rows whose keys are counted by one statement at most: a few seconds where a server is slow, and never so many that
 /// one statement holds a cut open for long. It is the learned speed that decides.
 const COUNTED_ROWS_MAX: u64 = 20_000_000;
@@ -34,6 +37,8 @@ pub struct ScrubPace {
     round_trip: Option<Duration>,
     /// Rows whose keys one cycle counts at most.
     pub key_rows_max: u64,
+    /// Rows of one range.
+    range_rows: u64,
 }
 
 impl ScrubPace {
@@ -44,12 +49,33 @@ impl ScrubPace {
         let rows_min = LOOK_ROWS_MIN.min(chunk_rows);
         let content = Budget::new(share, look, (chunk_rows as f64 / look.as_secs_f64(), rows_min));
         let keys = Budget::new(share, interval.min(COUNTING_MAX), (COUNTED_PER_S, LOOK_ROWS_MIN));
-        ScrubPace { content: Some(content), keys: Some(keys), round_trip: None, key_rows_max: COUNTED_ROWS_MAX }
+        ScrubPace { content: Some(content), keys: Some(keys), ..ScrubPace::full() }
     }
 
-    /// Compares as fast as it goes: the end of a seed, or a repair that was asked for.
+    /// Compares as fast as it goes: the end of a seed.
     pub fn full() -> ScrubPace {
-        ScrubPace { content: None, keys: None, round_trip: None, key_rows_max: COUNTED_ROWS_MAX }
+        ScrubPace {
+            content: None,
+            keys: None,
+            round_trip: None,
+            key_rows_max: COUNTED_ROWS_MAX,
+            range_rows: RANGE_ROWS_MAX,
+        }
+    }
+
+    /// Compares as fast as it goes, and in one cut as far as it goes: a repair that was asked for.
+    pub fn sweep() -> ScrubPace {
+        ScrubPace { range_rows: SWEEP_ROWS_FIRST, ..ScrubPace::full() }
+    }
+
+    /// Returns whether a comparison goes on past its first range in the same cut.
+    pub fn is_sweep(&self) -> bool {
+        self.range_rows == SWEEP_ROWS_FIRST
+    }
+
+    /// Returns how many rows a range of content holds at most.
+    pub fn range_rows(&self) -> u64 {
+        self.range_rows
     }
 
     /// Returns whether everything is compared as fast as it goes, until every table has been compared whole.

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::fill;
 use crate::lane::{Lane, TableWork, seconds};
 use crate::mend;
-use crate::pace::{RANGE_ROWS_MAX, ScrubPace};
+use crate::pace::ScrubPace;
 
 /// Ranges compared in one cycle; each belongs to another table.
 const RANGES_MAX: usize = 64;
@@ -83,7 +83,7 @@ pub fn pick(lane: &Lane, pace: &mut ScrubPace, now: NaiveDateTime, counted: &[Pi
             break;
         }
         let table = &lane.tables[at];
-        let rows = left.min(RANGE_ROWS_MAX);
+        let rows = left.min(pace.range_rows());
         left = left.saturating_sub(rows.min(table.planned.rows_estimate.max(1)));
         let after = match table.is_counted() {
             Some(seen) => &seen.count.after,
@@ -285,7 +285,8 @@ async fn repair(
 }
 
 impl Compared {
-    fn begun(lane: &Lane, table: usize, at: NaiveDateTime) -> Compared {
+    /// Begins the next range of a pass, or a pass.
+    pub fn begun(lane: &Lane, table: usize, at: NaiveDateTime) -> Compared {
         let mut scrub = lane.tables[table].record.scrub.clone();
         if scrub.pass_began.is_none() {
             scrub.pass_began = Some(at);
@@ -373,7 +374,7 @@ impl Compared {
     }
 
     /// Moves the pass past a range that is equal now.
-    fn advance(&mut self, keys: &KeyRange, at: NaiveDateTime) {
+    pub fn advance(&mut self, keys: &KeyRange, at: NaiveDateTime) {
         let Some(upto) = &keys.upto else {
             self.pass_ended = true;
             self.whole = keys.after.is_none();
