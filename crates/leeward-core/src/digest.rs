@@ -94,19 +94,28 @@ impl Difference {
         Difference { missing: only(source, target), changed: Vec::new(), extra: only(target, source) }
     }
 
-    /// Compares two lists of row hashes of one key range. Order does not matter, so collations cannot mislead (T9).
+    /// Compares two lists of row hashes of one key range. Order does not matter, so collations cannot mislead (T9); but where
+    /// it is the same on both sides, nearly all rows are done with side by side, and only the rest is looked up by key.
     pub fn between(source: &[RowHash], target: &[RowHash]) -> Difference {
-        let mut there: HashMap<&KeyCells, u128> = target.iter().map(|row| (&row.key, row.hash)).collect();
+        let (only_there, only_here) = unlike(source, target);
+        let mut there: HashMap<&KeyCells, u128> = only_here.iter().map(|row| (&row.key, row.hash)).collect();
         let mut found = Difference::default();
-        for row in source {
+        for row in only_there {
             match there.remove(&row.key) {
                 None => found.missing.push(row.key.clone()),
                 Some(hash) if hash != row.hash => found.changed.push(row.key.clone()),
                 Some(_) => {}
             }
         }
-        found.extra = target.iter().filter(|row| there.contains_key(&row.key)).map(|row| row.key.clone()).collect();
+        found.extra = only_here.iter().filter(|row| there.contains_key(&row.key)).map(|row| row.key.clone()).collect();
         found
+    }
+
+    /// Takes in what another range of the same table has come to.
+    pub fn add(&mut self, other: Difference) {
+        self.missing.extend(other.missing);
+        self.changed.extend(other.changed);
+        self.extra.extend(other.extra);
     }
 
     /// Returns how many rows differ, and how.
@@ -126,6 +135,31 @@ impl Difference {
     }
 }
 
+/// Returns the rows of both lists that have no equal beside them: one row that only one side has is stepped over.
+fn unlike<'a>(source: &'a [RowHash], target: &'a [RowHash]) -> (Vec<&'a RowHash>, Vec<&'a RowHash>) {
+    let (mut only_there, mut only_here) = (Vec::new(), Vec::new());
+    let (mut s, mut t) = (0, 0);
+    while let (Some(there), Some(here)) = (source.get(s), target.get(t)) {
+        let step = if there.key == here.key {
+            (1, 1)
+        } else if source.get(s + 1).is_some_and(|next| next.key == here.key) {
+            (1, 0)
+        } else if target.get(t + 1).is_some_and(|next| next.key == there.key) {
+            (0, 1)
+        } else {
+            (1, 1)
+        };
+        if there != here {
+            only_there.extend((step.0 > 0).then_some(there));
+            only_here.extend((step.1 > 0).then_some(here));
+        }
+        (s, t) = (s + step.0, t + step.1);
+    }
+    only_there.extend(&source[s..]);
+    only_here.extend(&target[t..]);
+    (only_there, only_here)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +176,22 @@ mod tests {
         assert_eq!(found.changed, vec![row("b", 0).key]);
         assert_eq!(found.extra, vec![row("d", 0).key]);
         assert_eq!(found.counts(), Counts { missing: 1, changed: 1, extra: 1 });
+    }
+
+    #[test]
+    fn rows_in_another_order_are_no_differences_t9() {
+        let source: Vec<RowHash> = ["a", "B", "c", "D", "e", "f"].map(|key| row(key, 1)).to_vec();
+        let orders = [["B", "D", "a", "c", "e", "f"], ["f", "e", "D", "c", "B", "a"], ["c", "a", "B", "f", "D", "e"]];
+        for order in orders {
+            let mut target: Vec<RowHash> = order.map(|key| row(key, 1)).to_vec();
+            assert!(Difference::between(&source, &target).is_empty(), "{order:?}");
+            target.retain(|one| one.key != row("c", 0).key);
+            target.push(row("C", 1));
+            target[0].hash = 2;
+            let found = Difference::between(&source, &target);
+            assert_eq!((&found.missing, &found.extra), (&vec![row("c", 0).key], &vec![row("C", 0).key]));
+            assert_eq!(found.changed, vec![target[0].key.clone()]);
+        }
     }
 
     #[test]

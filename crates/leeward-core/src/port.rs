@@ -2,6 +2,7 @@
 //! servers; a simulator can answer from memory.
 
 mod claims;
+mod sweep;
 mod throttle;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::row::{KeyCells, KeyRange, RowBatch};
 use crate::survey::{ObjectFacts, Survey};
 use crate::table::Table;
 pub use claims::{Claim, Claims, Crew, Member};
+pub use sweep::{Ask, TakeTold, Told};
 pub use throttle::LoadWatch;
 
 /// The source, as the cycle sees it. Two long-lived connections: one looks at threads, one holds the cut.
@@ -199,6 +201,12 @@ pub trait Cut: Send {
         Ok(found)
     }
 
+    /// Asks for many things of many tables, in one round trip unless one fails or their text is too long, and hands each part
+    /// of the answer to `take` as it arrives. A simulator need not answer.
+    async fn ask(&mut self, _asks: &[Ask<'_>], _take: &mut dyn TakeTold) -> Result<(), Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "sweep a view"))
+    }
+
     /// Lists the row hashes of the rows with these keys; keys that the view does not hold are left out.
     async fn row_hashes_of(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<Vec<RowHash>, Fault>;
 
@@ -280,6 +288,18 @@ pub trait Apply: Send {
 
     /// Lists the row hashes of one range as this transaction sees them.
     async fn row_hashes(&mut self, range: &Range<'_>) -> Result<Vec<RowHash>, Fault>;
+
+    /// Lists the row hashes of one range, `rows_max` of them at most and any of them where there are more. A simulator need
+    /// not answer.
+    async fn list(&mut self, _range: &Range<'_>, _rows_max: u64) -> Result<Vec<RowHash>, Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "sweep the target"))
+    }
+
+    /// Finds the border `rows` rows after `after` as this transaction sees them; nothing when the table ends before. A
+    /// simulator need not answer.
+    async fn border(&mut self, _border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "sweep the target"))
+    }
 
     /// Writes the lane's and the tables' records.
     async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault>;

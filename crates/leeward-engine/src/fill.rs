@@ -30,6 +30,19 @@ pub async fn lost(
     }
 }
 
+/// Returns whether what its changed rows would lose is known without another look at both sides.
+pub fn is_plain(work: &TableWork) -> bool {
+    !matches!(asked_about(work), Asked::Columns(_))
+}
+
+/// Returns the changed rows that would lose something, of a table that [`is_plain`].
+pub fn lost_plainly<'a>(work: &TableWork, found: &'a Difference) -> &'a [KeyCells] {
+    match asked_about(work) {
+        Asked::Nothing => &[],
+        Asked::Columns(_) | Asked::Everything => &found.changed,
+    }
+}
+
 /// Returns the same of a table whose rows cannot be told apart.
 pub async fn lost_without_keys(
     bench: &mut Bench<'_>,

@@ -27,6 +27,7 @@ pub mod repair;
 pub mod scrub;
 pub mod seed;
 mod soft;
+mod sweep;
 pub mod sync;
 pub mod throttle;
 mod tombstone;

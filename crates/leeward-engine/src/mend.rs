@@ -21,11 +21,19 @@ pub async fn rows(
 ) -> Result<(), Fault> {
     bench.apply.delete(range.table, &found.extra).await?;
     let owed = rewrite_differing(bench, compared.table, found).await?;
-    let table = &bench.guard.lane.tables[compared.table];
-    match settle_owed(bench.cut, bench.apply, table, owed).await {
-        Err(fault) if fault.kind == FaultKind::UniqueConflict => {
-            rewrite_all_differing(bench, range.table, compared).await
-        }
+    settle(bench, range.table, compared, owed).await
+}
+
+/// Looks at the rows that were taken out for a unique value.
+pub async fn settle(
+    bench: &mut Bench<'_>,
+    table: &PlannedTable,
+    compared: &mut Compared,
+    owed: Vec<KeyCells>,
+) -> Result<(), Fault> {
+    let work = &bench.guard.lane.tables[compared.table];
+    match settle_owed(bench.cut, bench.apply, work, owed).await {
+        Err(fault) if fault.kind == FaultKind::UniqueConflict => rewrite_all_differing(bench, table, compared).await,
         settled => settled,
     }
 }

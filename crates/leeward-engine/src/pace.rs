@@ -21,6 +21,8 @@ const FULL_RANGE_ROWS_MAX: u64 = 2 * RANGE_ROWS_MAX;
 const FULL_RANGE_BYTES_MAX: u64 = 64 << 20;
 const FULL_CYCLE_ROWS: u64 = 16 * FULL_RANGE_ROWS_MAX;
 const FULL_TABLES_MAX: usize = 1_024;
+/// Rows of the first range of a table that is swept: what tells how its differences lie.
+const SWEEP_ROWS_FIRST: u64 = 5_000;
 
 /// Rows whose keys are counted by one statement at most: a few seconds where a server is slow, and never so many that
 /// one statement holds a cut open for long. It is the learned speed that decides.
@@ -47,6 +49,8 @@ pub struct ScrubPace {
     round_trip: Option<Duration>,
     /// Rows whose keys one cycle counts at most.
     pub key_rows_max: u64,
+    /// Whether a comparison goes on past its first range in the same cut.
+    is_sweep: bool,
 }
 
 impl ScrubPace {
@@ -57,12 +61,22 @@ impl ScrubPace {
         let rows_min = LOOK_ROWS_MIN.min(chunk_rows);
         let content = Budget::new(share, look, (chunk_rows as f64 / look.as_secs_f64(), rows_min));
         let keys = Budget::new(share, interval.min(COUNTING_MAX), (COUNTED_PER_S, LOOK_ROWS_MIN));
-        ScrubPace { content: Some(content), keys: Some(keys), round_trip: None, key_rows_max: COUNTED_ROWS_MAX }
+        ScrubPace { content: Some(content), keys: Some(keys), ..ScrubPace::full() }
     }
 
-    /// Compares as fast as it goes: the end of a seed, or a repair that was asked for.
+    /// Compares as fast as it goes: the end of a seed.
     pub fn full() -> ScrubPace {
-        ScrubPace { content: None, keys: None, round_trip: None, key_rows_max: COUNTED_ROWS_MAX }
+        ScrubPace { content: None, keys: None, round_trip: None, key_rows_max: COUNTED_ROWS_MAX, is_sweep: false }
+    }
+
+    /// Compares as fast as it goes, and in one cut as far as it goes: a repair that was asked for.
+    pub fn sweep() -> ScrubPace {
+        ScrubPace { is_sweep: true, ..ScrubPace::full() }
+    }
+
+    /// Returns whether a comparison goes on past its first range in the same cut.
+    pub fn is_sweep(&self) -> bool {
+        self.is_sweep
     }
 
     /// Returns whether everything is compared as fast as it goes, until every table has been compared whole.
@@ -88,6 +102,7 @@ impl ScrubPace {
     /// Returns how many rows of a table one range may hold.
     pub fn range_rows(&self, table: &PlannedTable) -> u64 {
         match self.is_full() && table.rows_estimate > 0 {
+            _ if self.is_sweep => SWEEP_ROWS_FIRST,
             // Nobody has learned how fast its rows go, and they may be wide.
             true => (FULL_RANGE_BYTES_MAX / table.row_bytes()).clamp(1, FULL_RANGE_ROWS_MAX),
             false => RANGE_ROWS_MAX,

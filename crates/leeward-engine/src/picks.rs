@@ -9,6 +9,7 @@ use crate::census;
 use crate::lane::Lane;
 use crate::pace::ScrubPace;
 use crate::scrub::{self, Bench, Compared, Pick};
+use crate::sweep;
 
 /// The ranges that a cycle compares, with their borders once the cut has told them.
 #[derive(Default)]
@@ -50,7 +51,10 @@ impl Picks {
     /// Counts keys and compares content.
     pub async fn compare(self, bench: &mut Bench<'_>, pace: &mut ScrubPace) -> Result<Vec<Compared>, Fault> {
         let mut compared = census::count(bench, &self.keys, self.key_borders, pace).await?;
-        compared.extend(scrub::compare(bench, &self.content, self.content_borders, pace).await?);
+        compared.extend(match pace.is_sweep() {
+            true => sweep::compare(bench, &self.content, self.content_borders, pace).await?,
+            false => scrub::compare(bench, &self.content, self.content_borders, pace).await?,
+        });
         Ok(compared)
     }
 }

@@ -71,7 +71,7 @@ pub async fn run(
         let records: Vec<_> = lane.tables.iter().map(|table| &table.record).collect();
         control.record(&lease, &lane.record, &records, &events).await?;
         let (mut source, mut target) = tokio::try_join!(servers.source(), servers.target())?;
-        let mut pace = ScrubPace::full();
+        let mut pace = ScrubPace::sweep();
         let mut report = RepairReport::default();
         tell.tell(Progress::Phase(format!("comparing and repairing {} tables", chosen.len())));
         while !lane.all_live() {
@@ -94,7 +94,7 @@ pub async fn run(
             };
             report.rows_compared += cycle.rows_compared;
             add(&mut report, &cycle.repairs);
-            if !lane.fence_proved {
+            if !lane.fence_proved && !lane.all_live() {
                 tokio::time::sleep(FENCE_WAIT).await;
             }
         }

@@ -282,7 +282,8 @@ async fn repair(
 }
 
 impl Compared {
-    fn begun(lane: &Lane, table: usize, at: NaiveDateTime) -> Compared {
+    /// Begins the next range of a pass, or a pass.
+    pub fn begun(lane: &Lane, table: usize, at: NaiveDateTime) -> Compared {
         let mut scrub = lane.tables[table].record.scrub.clone();
         if scrub.pass_began.is_none() {
             scrub.pass_began = Some(at);
@@ -370,7 +371,7 @@ impl Compared {
     }
 
     /// Moves the pass past a range that is equal now.
-    fn advance(&mut self, keys: &KeyRange, at: NaiveDateTime) {
+    pub fn advance(&mut self, keys: &KeyRange, at: NaiveDateTime) {
         let Some(upto) = &keys.upto else {
             self.pass_ended = true;
             self.whole = keys.after.is_none();

@@ -19,7 +19,7 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Apply, Buckets, Event, Lease, Range, Target};
+use leeward_core::port::{Apply, Border, Buckets, Event, Lease, Range, Target};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::server::Flavor;
 use mysql_async::{Row, Value};
@@ -228,6 +228,14 @@ impl Apply for MySqlApply<'_> {
 
     async fn keys(&mut self, range: &Range<'_>, buckets: &Buckets) -> Result<Vec<KeyCells>, Fault> {
         cut::keys(self.session, range, buckets).await
+    }
+
+    async fn list(&mut self, range: &Range<'_>, rows_max: u64) -> Result<Vec<RowHash>, Fault> {
+        cut::list(self.session, range, rows_max).await
+    }
+
+    async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
+        cut::find_border(self.session, border).await
     }
 
     async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault> {

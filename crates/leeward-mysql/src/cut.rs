@@ -7,6 +7,7 @@
 mod answer;
 mod held;
 mod question;
+mod sweep;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Look, Range, Source, TakePart};
+use leeward_core::port::{Ask, Border, Buckets, Cut, CutPart, CutRequest, Look, Range, Source, TakePart, TakeTold};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::table::Table;
 use mysql_async::Row;
@@ -247,6 +248,10 @@ impl Cut for MySqlCut<'_> {
         keys(&mut self.session, range, buckets).await
     }
 
+    async fn ask(&mut self, asks: &[Ask<'_>], take: &mut dyn TakeTold) -> Result<(), Fault> {
+        sweep::ask(self.session, asks, take).await
+    }
+
     async fn row_hashes_in(&mut self, ranges: &[Range<'_>]) -> Result<Vec<RowHash>, Fault> {
         let Some(first) = ranges.first() else { return Ok(Vec::new()) };
         let query = ranges.iter().map(digest::row_hash_query).collect::<Vec<_>>().join(&b";"[..]);
@@ -276,11 +281,8 @@ impl Cut for MySqlCut<'_> {
 
     async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault> {
         let mut fetched = RowBatch::new(table.table.wire_columns().len());
-        let key = table.table.row_key().unwrap_or_default();
         for some in keys.chunks(KEYS_PER_FETCH) {
-            let select = format!("SELECT {} FROM {} WHERE ", sql::wire_list(&table.table), sql::table(table.name()));
-            let mut query = select.into_bytes();
-            sql::push_keys(&mut query, &key, some);
+            let query = sweep::rows_query(table, some);
             let rows = self.session.rows("fetch rows by key", &query).await.map_err(|fault| fault.of(table.name()))?;
             rows.iter().for_each(|row| push_row(&mut fetched, row));
         }
@@ -406,6 +408,14 @@ async fn read_to_end(rows: &mut Rows<'_>) -> Result<(), Fault> {
 /// Lists the row hashes of a range on a connection, in its present transaction.
 pub async fn row_hashes(session: &mut Session, range: &Range<'_>) -> Result<Vec<RowHash>, Fault> {
     let query = digest::row_hash_query(range);
+    let rows = session.rows("hash rows of a range", &query).await.map_err(|fault| fault.of(range.table.name()))?;
+    rows.iter().map(|row| digest::read_row_hash(row, range)).collect()
+}
+
+/// Lists the row hashes of a range on a connection, `rows_max` at most, in its present transaction.
+pub async fn list(session: &mut Session, range: &Range<'_>, rows_max: u64) -> Result<Vec<RowHash>, Fault> {
+    let mut query = digest::row_hash_query(range);
+    query.extend_from_slice(format!(" LIMIT {rows_max}").as_bytes());
     let rows = session.rows("hash rows of a range", &query).await.map_err(|fault| fault.of(range.table.name()))?;
     rows.iter().map(|row| digest::read_row_hash(row, range)).collect()
 }

@@ -1,5 +1,7 @@
 //! The digest's SQL: COUNT, SUM and XOR over parts of a SHA-256 per row, and lists of row hashes.
 
+mod listing;
+
 use leeward_core::digest::{Digest, KeyDigest, RowHash};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::port::{Buckets, Range};
@@ -7,6 +9,7 @@ use leeward_core::row::{KeyCells, KeyRange};
 use mysql_async::Row;
 
 use crate::sql;
+pub use listing::{Listing, Part, list_query};
 
 /// Keeps the derived table from being merged into the outer query, where the hash would be computed once for each use.
 /// Neither server has a limit this high; both materialize at a LIMIT, while only MySQL knows a hint for it.

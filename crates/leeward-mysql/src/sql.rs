@@ -139,6 +139,11 @@ fn border(column: &Column) -> String {
     }
 }
 
+/// Returns whether a key's border form is another than its wire form.
+pub fn has_border_form(key: &[&Column]) -> bool {
+    key.iter().any(|column| border(column) != wire(column))
+}
+
 /// Returns the expressions of a key's border form, in key order.
 pub fn border_list(key: &[&Column]) -> String {
     key.iter().map(|column| border(column)).collect::<Vec<_>>().join(",")
