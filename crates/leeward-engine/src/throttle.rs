@@ -222,7 +222,7 @@ mod tests {
     fn a_load_that_swings_around_its_limit_does_not_fill_the_log() {
         let start = Instant::now();
         let mut spoken = Spoken::default();
-        let swing = |second: u64| (second % 2 == 0).then_some("9 threads run");
+        let swing = |second: u64| (second.is_multiple_of(2)).then_some("9 threads run");
         let lines = (0..300).filter_map(|second| spoken.take(swing(second), start + Duration::from_secs(second)));
         assert!(lines.count() <= 2 * 300 / 15 + 2);
         assert_eq!(spoken.before, Duration::from_secs(150), "silent waits count too");

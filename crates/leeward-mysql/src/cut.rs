@@ -249,7 +249,7 @@ impl Cut for MySqlCut<'_> {
     }
 
     async fn ask(&mut self, asks: &[Ask<'_>], take: &mut dyn TakeTold) -> Result<(), Fault> {
-        sweep::ask(self.session, asks, take).await
+        sweep::ask(&mut self.session, asks, take).await
     }
 
     async fn row_hashes_in(&mut self, ranges: &[Range<'_>]) -> Result<Vec<RowHash>, Fault> {
