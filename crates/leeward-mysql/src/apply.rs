@@ -239,7 +239,8 @@ impl Apply for MySqlApply<'_> {
     }
 
     async fn record(&mut self, lane: &LaneRecord, tables: &[&TableRecord], events: &[Event]) -> Result<(), Fault> {
-        self.records = control::records_query(&self.lease.lane, (lane, tables, events))? + ";";
+        self.records.push_str(&control::records_query(&self.lease.lane, (lane, tables, events))?);
+        self.records.push(';');
         Ok(())
     }
 
