@@ -212,6 +212,73 @@ each_kind! {
         Ok(())
     }
 
+    /// Scattered over several tables: missing, changed and extra rows, keys of two parts and keys that differ in case alone (T9),
+    /// unique values that have changed hands (T26), wide rows, an ENUM as key, a table without one, a surplus in one place,
+    /// and few differences in a large table.
+    async fn scattered_differences_of_every_shape_are_repaired_t9_t26(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "scattered").await?;
+        stage
+            .on_source(&format!(
+                "CREATE TABLE many (id INT NOT NULL PRIMARY KEY, k INT NOT NULL, note VARCHAR(60) NOT NULL, KEY (k));
+                 INSERT INTO many SELECT i, i, '{ROW_VALUE}' FROM ({large}) n;
+                 CREATE TABLE few LIKE many; INSERT INTO few SELECT * FROM many;
+                 CREATE TABLE surplus LIKE many; INSERT INTO surplus SELECT * FROM many WHERE id % 5000 = 0;
+                 CREATE TABLE worded (word VARCHAR(20) NOT NULL, n INT NOT NULL, x INT NOT NULL, PRIMARY KEY (word, n))
+                   CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;
+                 INSERT INTO worded SELECT CONCAT('Word ', i % 700), i, i FROM ({small}) n;
+                 CREATE TABLE cased (word VARCHAR(20) NOT NULL PRIMARY KEY, x INT NOT NULL)
+                   CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci;
+                 INSERT INTO cased SELECT CONCAT('Key ', i), i FROM ({small}) n;
+                 CREATE TABLE passed (id INT NOT NULL PRIMARY KEY, email VARCHAR(40) NOT NULL, UNIQUE KEY (email));
+                 INSERT INTO passed SELECT i, CONCAT('m', i) FROM ({small}) n;
+                 CREATE TABLE wide (id INT NOT NULL PRIMARY KEY, body MEDIUMTEXT NOT NULL);
+                 INSERT INTO wide SELECT i, REPEAT('w', 200000) FROM ({small}) n WHERE i <= 20;
+                 CREATE TABLE sized (size ENUM('small', 'medium', 'a large one') NOT NULL, n INT NOT NULL, x INT NOT NULL,
+                   PRIMARY KEY (size, n));
+                 INSERT INTO sized SELECT 1 + i % 3, i, i FROM ({small}) n;
+                 CREATE TABLE keyless (n INT NULL, note VARCHAR(60) NULL);
+                 INSERT INTO keyless SELECT i % 10, '{ROW_VALUE}' FROM ({small}) n WHERE i <= 100;
+                 ANALYZE TABLE many, few, surplus, worded, cased, passed, wide, sized;",
+                large = numbers(40_000),
+                small = numbers(12_000)
+            ))
+            .await?;
+        stage.seed().await?;
+        stage
+            .on_target(&format!(
+                "UPDATE many SET note = 'damaged {ROW_VALUE}' WHERE id % 83 = 1; DELETE FROM many WHERE id % 1000 IN (3, 999);
+                 INSERT INTO many SELECT -i, i, '' FROM ({extra}) n;
+                 UPDATE few SET k = -1 WHERE id IN (1, 5001, 23456, 40000); DELETE FROM few WHERE id = 30000;
+                 INSERT IGNORE INTO surplus SELECT i, i, '' FROM ({large}) n;
+                 UPDATE worded SET x = -1 WHERE n % 90 = 0; DELETE FROM worded WHERE n % 500 = 7;
+                 INSERT INTO worded SELECT CONCAT('Word ', i), -i, i FROM ({extra}) n;
+                 UPDATE cased SET word = UPPER(word) WHERE x % 50 = 0; UPDATE cased SET x = -x WHERE x % 70 = 0;
+                 UPDATE passed SET email = CONCAT('x', id) WHERE id % 40 < 2;
+                 UPDATE passed SET email = CONCAT('m', id + 1) WHERE id % 40 = 0;
+                 UPDATE passed SET email = CONCAT('m', id - 1) WHERE id % 40 = 1 AND id > 1;
+                 UPDATE wide SET body = REPEAT('v', 100000) WHERE id % 3 = 0; DELETE FROM wide WHERE id % 7 = 0;
+                 UPDATE sized SET x = -1 WHERE n % 60 = 0; DELETE FROM sized WHERE n % 700 = 5;
+                 DELETE FROM keyless WHERE n = 3; INSERT INTO keyless VALUES (77, NULL);",
+                large = numbers(40_000),
+                extra = numbers(60)
+            ))
+            .await?;
+        let repaired = stage.run(&["verify", "--repair", "--output", "json"]).await?.exits(2).json()?;
+        for table in repaired["tables"].as_array().expect("tables are listed") {
+            assert!(table["rows_repaired"].as_u64() > Some(0) && table["still_waiting"].is_null(), "{table}");
+        }
+        let rows = |name: &str| {
+            let mut tables = repaired["tables"].as_array().expect("tables are listed").iter();
+            let table = tables.find(|table| table["name"].to_string().contains(name)).expect("the table is listed");
+            table["rows_repaired"].as_u64()
+        };
+        assert_eq!(rows("few"), Some(5));
+        assert_eq!(rows("surplus"), Some(40_000 - 8));
+        stage.assert_equal().await?;
+        stage.run(&["verify", "--repair"]).await?.exits(0);
+        Ok(())
+    }
+
     /// Where nearly all rows are missing, both sides are counted: a list of keys would help nobody.
     async fn a_target_that_lacks_most_rows_is_counted(kind: Kind) -> Result<()> {
         let stage = Stage::shared(kind, "verify_lacking").await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::{QuarantineCause, ScrubRecord, TableState};
 use leeward_core::name::{Side, TableName};
-use leeward_core::port::{Event, LeaseAnswer, Servers};
+use leeward_core::port::{Event, LeaseAnswer, Servers, Source, Target};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -44,9 +44,17 @@ pub struct RepairedTable {
     pub still_waiting: Option<String>,
 }
 
+/// The connections of a repair.
+pub type Connected = (Box<dyn Source>, Box<dyn Target>);
+
+/// Connects to both sides, and writes nothing.
+pub async fn connect(servers: &dyn Servers) -> Result<Connected, Fault> {
+    tokio::try_join!(servers.source(), servers.target())
+}
+
 /// Repairs tables. Refuses while another process holds the lease: that one repairs by itself, up to the brake.
 pub async fn run(
-    servers: &Arc<dyn Servers>,
+    (servers, (mut source, mut target)): (&Arc<dyn Servers>, Connected),
     (lane, chosen): (&str, &[TableName]),
     claim: &Claim,
     tell: &dyn Tell,
@@ -70,7 +78,6 @@ pub async fn run(
         let events = readmit(&mut lane, chosen);
         let records: Vec<_> = lane.tables.iter().map(|table| &table.record).collect();
         control.record(&lease, &lane.record, &records, &events).await?;
-        let (mut source, mut target) = tokio::try_join!(servers.source(), servers.target())?;
         let mut pace = ScrubPace::sweep();
         let mut report = RepairReport::default();
         tell.tell(Progress::Phase(format!("comparing and repairing {} tables", chosen.len())));

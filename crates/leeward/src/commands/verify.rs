@@ -36,12 +36,18 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let bytes = chosen.iter().map(|table| table.data_bytes).sum();
     let show = Show::start(&desk.screen, Work::Compare, bytes);
     if args.repair {
-        planning::refuse_same_server(desk).await?;
         let names: Vec<TableName> = chosen.iter().map(|table| table.name().clone()).collect();
         let claim = wire::claim(&desk.settings);
-        let repaired = repair::run(&servers, (&plan.settings.lane, &names), &claim, show.as_ref(), &stop).await;
+        // Who the servers are is asked while the connections are made. Nothing is written before it is known.
+        let connecting = async { repair::connect(servers.as_ref()).await.map_err(unfinished) };
+        let connected = tokio::try_join!(planning::refuse_same_server(desk), connecting).map(|((), both)| both);
+        let chosen = (plan.settings.lane.as_str(), names.as_slice());
+        let repaired = match connected {
+            Ok(both) => repair::run((&servers, both), chosen, &claim, show.as_ref(), &stop).await.map_err(unfinished),
+            Err(failure) => Err(failure),
+        };
         show.finish();
-        let repaired = repaired.map_err(unfinished)?;
+        let repaired = repaired?;
         report::write(desk.talk, &repaired, || repaired_text(&repaired))?;
         let untouched = |table: &repair::RepairedTable| table.rows_repaired == 0 && table.still_waiting.is_none();
         return Ok(if repaired.tables.iter().all(untouched) { Answer::Yes } else { Answer::No });
