@@ -98,7 +98,7 @@ fn draw_group(body: &mut String, top: f64, what: &str, group: &[&Ratio]) -> f64 
         let _ = writeln!(
             body,
             r#"<text class="value" x="{:.1}" y="{}">{}</text>"#,
-            LABEL_WIDTH + width + 5.0,
+            LABEL_WIDTH + AXIS_WIDTH + 10.0,
             y + BAR_HEIGHT - 2.0,
             ratio.median
         );
