@@ -101,11 +101,10 @@ impl ScrubPace {
 
     /// Returns how many rows of a table one range may hold.
     pub fn range_rows(&self, table: &PlannedTable) -> u64 {
-        match self.is_full() && table.rows_estimate > 0 {
-            _ if self.is_sweep => SWEEP_ROWS_FIRST,
-            // Nobody has learned how fast its rows go, and they may be wide.
-            true => (FULL_RANGE_BYTES_MAX / table.row_bytes()).clamp(1, FULL_RANGE_ROWS_MAX),
-            false => RANGE_ROWS_MAX,
+        match (self.is_sweep, self.is_full()) {
+            (true, _) => SWEEP_ROWS_FIRST,
+            (false, true) => full_range_rows(table.rows_estimate, table.row_bytes()),
+            (false, false) => RANGE_ROWS_MAX,
         }
     }
 
@@ -124,6 +123,15 @@ impl ScrubPace {
     pub fn counted(&mut self, rows: u64, took: Duration) {
         let took = took.saturating_sub(self.round_trip.unwrap_or_default());
         self.keys.iter_mut().for_each(|budget| budget.spend(rows, took));
+    }
+}
+
+/// Returns how many rows a range holds where nobody has learned how fast they go: they may be wide. Where none were
+/// estimated nothing is known of their width either.
+fn full_range_rows(rows_estimate: u64, row_bytes: u64) -> u64 {
+    match rows_estimate {
+        0 => RANGE_ROWS_MAX,
+        _ => (FULL_RANGE_BYTES_MAX / row_bytes).clamp(1, FULL_RANGE_ROWS_MAX),
     }
 }
 
@@ -216,5 +224,13 @@ mod tests {
         let mut pace = ScrubPace::full();
         pace.compared(1, Duration::from_secs(100));
         assert_eq!((pace.content_rows(), pace.key_rows()), (FULL_CYCLE_ROWS, 0));
+    }
+
+    #[test]
+    fn a_range_of_wide_rows_holds_few_of_them() {
+        assert_eq!(full_range_rows(1_000_000, 200), FULL_RANGE_ROWS_MAX);
+        assert_eq!(full_range_rows(1_000, 1 << 20), 64);
+        assert_eq!(full_range_rows(1, 1 << 30), 1);
+        assert_eq!(full_range_rows(0, 1), RANGE_ROWS_MAX);
     }
 }

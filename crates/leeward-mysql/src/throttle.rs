@@ -108,8 +108,8 @@ pub(crate) async fn require_process(session: &mut Session, doing: &str) -> Resul
     Err(Fault::new(FaultKind::MissingGrant(grant), doing).on(session.side()))
 }
 
-/// Where the process list of a server is read.
 impl ProcessList {
+    /// Finds out where the process list of a server is read.
     async fn of(session: &mut Session) -> Result<ProcessList, Fault> {
         if session.flavor() == Flavor::MariaDb {
             return Ok(ProcessList::MariaDb);

@@ -134,6 +134,16 @@ pub fn between(after: i64, upto: i64) -> KeyRange {
     KeyRange { after: key(after), upto: key(upto) }
 }
 
+fn create(at: usize, one: &Type) -> String {
+    format!("CREATE TABLE t{at} (id INT PRIMARY KEY, v {0} NULL, w {0} NULL)", one.declared)
+}
+
+/// Makes a database with the catalogue's tables, two columns of each type, and no rows.
+pub async fn empty_catalogue(server: &Server, name: &str, types: &[Type]) -> Result<()> {
+    let made: Vec<String> = types.iter().enumerate().map(|(at, one)| create(at, one)).collect();
+    database(server, name, &made.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
 /// Returns a family's types with their tables on the shared source, `t0`, `t1` …, made at the first call: row 0 to be
 /// changed at will, a row for each value from 1 on, one without a value after them, and from [`SAME_FROM`] on two rows
 /// for each pair of equal values.
@@ -153,7 +163,7 @@ async fn fill(kind: Kind, types: &[Type]) -> Result<()> {
     let source = &pair(kind).await?.source;
     let mut statements = Vec::new();
     for (at, one) in types.iter().enumerate() {
-        statements.push(format!("CREATE TABLE t{at} (id INT PRIMARY KEY, v {0} NULL, w {0} NULL)", one.declared));
+        statements.push(create(at, one));
         let (nothing, values) = (["NULL".to_owned()], &one.values);
         let mut rows: Vec<String> = nothing.iter().chain(values).chain(&nothing).cloned().collect();
         rows = rows.iter().enumerate().map(|(id, value)| format!("({id},{value},NULL)")).collect();

@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
 
 use crate::catalogue::Type;
-use crate::setup::{CATALOGUE, SAME_FROM, Seen, between, catalogue, database, look, open, planned, writer};
+use crate::setup::{CATALOGUE, SAME_FROM, Seen, between, catalogue, empty_catalogue, look, open, planned, writer};
 
 /// Returns a table's values by id over the binary protocol, which shares nothing with what is tested.
 async fn stored(conn: &mut Conn, table: &str) -> Result<Vec<(usize, Value)>> {
@@ -91,12 +91,7 @@ leeward_testkit::each_kind! {
     async fn every_value_is_written_as_it_was_read_t18_t21_t22(kind: Kind) -> Result<()> {
         let types = catalogue(kind).await?;
         let servers = pair(kind).await?;
-        let made: Vec<String> = types
-            .iter()
-            .enumerate()
-            .map(|(at, one)| format!("CREATE TABLE t{at} (id INT PRIMARY KEY, v {0} NULL, w {0} NULL)", one.declared))
-            .collect();
-        database(&servers.target, CATALOGUE, &made.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        empty_catalogue(&servers.target, CATALOGUE, &types).await?;
         let mut source = open(&servers.source, CATALOGUE).await?;
         let mut target = open(&servers.target, CATALOGUE).await?;
         let (mut there, mut here) =

@@ -11,7 +11,7 @@ use leeward_mysql::session::Session;
 use leeward_mysql::sql;
 use leeward_testkit::servers::{Kind, pair};
 
-use crate::setup::{CATALOGUE, catalogue, database, open, planned, planned_table};
+use crate::setup::{CATALOGUE, catalogue, database, empty_catalogue, open, planned, planned_table};
 
 /// Reads a whole table in wire form, in key order.
 async fn read(session: &mut Session, table: &PlannedTable) -> Result<RowBatch> {
@@ -46,12 +46,7 @@ leeward_testkit::each_kind! {
         const COPY: &str = "rows_turned";
         let types = catalogue(kind).await?;
         let servers = pair(kind).await?;
-        let made: Vec<String> = types
-            .iter()
-            .enumerate()
-            .map(|(at, one)| format!("CREATE TABLE t{at} (id INT PRIMARY KEY, v {0} NULL, w {0} NULL)", one.declared))
-            .collect();
-        database(&servers.target, COPY, &made.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        empty_catalogue(&servers.target, COPY, &types).await?;
         let mut source = open(&servers.source, CATALOGUE).await?;
         let mut target = open(&servers.target, COPY).await?;
         let tables = planned(&mut source, CATALOGUE).await?;
