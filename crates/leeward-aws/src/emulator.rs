@@ -38,6 +38,36 @@ impl Reply {
         Self::Send { status: 200, body: body.into() }
     }
 
+    /// A reply in the form of the query protocol of RDS: the inside of `NAMEResult`.
+    pub fn rds(operation: &str, result: &str) -> Self {
+        Self::ok(format!(
+            "<{operation}Response xmlns=\"http://rds.amazonaws.com/doc/2014-10-31/\"><{operation}Result>{result}\
+             </{operation}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{operation}Response>"
+        ))
+    }
+
+    /// An error in the form of the query protocol of RDS.
+    pub fn rds_error(status: u16, code: &str, message: &str) -> Self {
+        Self::Send {
+            status,
+            body: format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 <RequestId>r</RequestId></ErrorResponse>"
+            ),
+        }
+    }
+
+    /// An error in the form of EC2.
+    pub fn ec2_error(status: u16, code: &str, message: &str) -> Self {
+        Self::Send {
+            status,
+            body: format!(
+                "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+                 <RequestID>r</RequestID></Response>"
+            ),
+        }
+    }
+
     /// A reply of Secrets Manager that holds this secret text.
     pub fn secret(text: &str) -> Self {
         let body = serde_json::json!({
@@ -130,7 +160,7 @@ async fn read_request(stream: &mut BufStream<TcpStream>) -> Request {
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
-    Request { line: line.trim_end().to_owned(), headers, body: String::from_utf8(body).unwrap() }
+    Request { line: line.trim_end().to_owned(), headers, body: String::from_utf8_lossy(&body).into_owned() }
 }
 
 /// A configuration that owes nothing to the environment: us-east-1, fixed keys, this endpoint. The pauses between the

@@ -1,4 +1,5 @@
-//! Every AWS call that Leeward makes: loading of the AWS configuration and two sources of a database password.
+//! Every AWS call that Leeward makes: loading of the AWS configuration, two sources of a database password, and the facts
+//! that readiness is judged by ([`facts`]).
 //!
 //! [`SecretSource`] reads a Secrets Manager secret, [`TokenSource`] signs an RDS IAM authentication token. Both are
 //! asked again for every fresh password; neither caches one, because an RDS-managed secret rotates every seven days
@@ -10,6 +11,7 @@
 mod account;
 mod arn;
 mod error;
+pub mod facts;
 mod password;
 mod secret;
 mod token;

@@ -18,6 +18,7 @@ mod rules;
 mod settings;
 mod value;
 
+pub(crate) use quantity::duration_s;
 pub use rules::{CHECKS, Known, TableRule, Wish};
 pub use settings::{
     BatchSettings, CheckSettings, CloudSettings, KeylessSettings, MultiAz, OnContradiction, OnDdl, Platform, ScrubSettings, SeedSettings,

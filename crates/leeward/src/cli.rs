@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+use leeward_core::name::Side;
 use leeward_core::throttle::LoadLimit;
 
 use crate::config::key::{Key, Kind, Places, SideKey};
@@ -121,7 +122,7 @@ Exit code 2 when there are differences, repaired or not.";
 const READINESS_HELP: &str = "\
 Runs every check of the catalogue in a fixed order and prints the verdict: READY,
 READY_WITH_WARNINGS or NOT_READY. What cannot be observed is not ready. Works while the source is
-unreachable.
+unreachable. On RDS it describes both servers through AWS; it changes nothing there.
 
 Exit code 0 when ready, 2 when not.";
 
@@ -168,7 +169,7 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Say whether the target can take over
     #[command(after_help = READINESS_HELP)]
-    Readiness,
+    Readiness(ReadinessArgs),
 }
 
 /// Options of `plan`.
@@ -253,6 +254,47 @@ pub struct VerifyArgs {
     pub plan: Option<PathBuf>,
 }
 
+/// Options of `readiness`.
+#[derive(Debug, Args)]
+pub struct ReadinessArgs {
+    /// Say what a check is about instead: what it compares, what it needs, which keys of the policy rule it
+    #[arg(long, value_name = "CHECK-ID")]
+    pub explain: Option<String>,
+
+    /// Record of the last drill, a TOML file (docs/readiness.md)
+    #[arg(long, value_name = "FILE")]
+    drill: Option<String>,
+
+    /// RDS instance or Multi-AZ cluster of the source, where its host name does not say it
+    #[arg(long, value_name = "NAME")]
+    source_instance: Option<String>,
+
+    /// AWS Region of the source, where its host name does not say it
+    #[arg(long, value_name = "REGION")]
+    source_region: Option<String>,
+
+    /// RDS instance or Multi-AZ cluster of the target, where its host name does not say it
+    #[arg(long, value_name = "NAME")]
+    target_instance: Option<String>,
+
+    /// AWS Region of the target, where its host name does not say it
+    #[arg(long, value_name = "REGION")]
+    target_region: Option<String>,
+}
+
+impl ReadinessArgs {
+    fn keys(&self) -> Vec<(Key, String)> {
+        let given = [
+            (Key::Drill, &self.drill),
+            (Key::Side(Side::Source, SideKey::Instance), &self.source_instance),
+            (Key::Side(Side::Source, SideKey::Region), &self.source_region),
+            (Key::Side(Side::Target, SideKey::Instance), &self.target_instance),
+            (Key::Side(Side::Target, SideKey::Region), &self.target_region),
+        ];
+        given.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()
+    }
+}
+
 impl Cli {
     /// Returns the configuration keys that were given as flags.
     pub fn flags(&self) -> Vec<(Key, String)> {
@@ -263,7 +305,11 @@ impl Cli {
         };
         let own = [(Key::CycleInterval, cycle_interval), (Key::LeaseTtl, lease_ttl)];
         let own = own.into_iter().filter_map(|(key, text)| Some((key, text?)));
-        self.config.0.iter().cloned().chain(own).collect()
+        let of_readiness = match &self.command {
+            Command::Readiness(args) => args.keys(),
+            _ => Vec::new(),
+        };
+        self.config.0.iter().cloned().chain(own).chain(of_readiness).collect()
     }
 }
 

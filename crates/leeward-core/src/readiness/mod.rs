@@ -6,6 +6,7 @@
 
 mod catalogue;
 pub mod cloud;
+mod drill;
 mod explain;
 mod facts;
 mod outcome;

@@ -7,27 +7,78 @@ use leeward_core::fault::Fault;
 use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
-use leeward_core::policy::{Policy, Settings};
+use leeward_core::policy::{CHECKS, Policy, Settings};
 use leeward_core::port::{Control, LeaseRecord};
+use leeward_core::readiness::cloud::{Asked, Cloud, Drill, Told, Untold};
 use leeward_core::readiness::{self, Contact, Dated, ReadinessFacts, Seen, SideState};
 use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
 
 use super::{Desk, witness};
+use crate::cli::ReadinessArgs;
+use crate::config::Mistakes;
 use crate::wire::sight::{self, Look, Scope};
 use crate::{Answer, Failure, report, wire};
 
-/// Prints the verdict. The answer is yes when the target could take over, with warnings or without.
+/// A record of a drill is a dozen lines; a larger file is another one.
+const DRILL_BYTES_MAX: u64 = 64 << 10;
+
+/// Prints the verdict, or what a check is about. The answer is yes when the target could take over, with warnings or without.
 ///
 /// # Errors
 /// When the target was not given, or stdout cannot be written. A target that cannot be read is not ready.
-pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
+pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
+    if let Some(id) = &args.explain {
+        return explain(desk, id);
+    }
     let verdict = readiness::judge(&facts(desk).await?);
     report::write(desk.talk, &verdict, || readiness::render_text(&verdict))?;
     Ok(if verdict.exit_code() == 0 { Answer::Yes } else { Answer::No })
 }
 
+fn explain(desk: &Desk, id: &str) -> Result<Answer, Failure> {
+    let Some(explanation) = readiness::explain(id) else {
+        let mut mistakes = Mistakes::default();
+        mistakes.missing(format!("there is no check {id:?}; there are {}", CHECKS.join(", ")));
+        return Err(Failure::Mistakes(mistakes));
+    };
+    report::write(desk.talk, &explanation, || explanation.render_text())?;
+    Ok(Answer::Yes)
+}
+
+/// Gathers what the servers say, then what AWS says: what is asked there is known only once it is known by which policy
+/// is judged, which may be the stored plan's.
 async fn facts(desk: &Desk) -> Result<ReadinessFacts, Failure> {
+    let facts = of_servers(desk).await?;
+    let cloud = wire::cloud(&desk.settings, &facts.settings, facts.now).await;
+    let drill = drill(desk, facts.now);
+    Ok(ReadinessFacts { cloud, drill, ..facts })
+}
+
+/// Reads the record of the last drill. One that cannot be read is no reason to keep the rest from being judged.
+fn drill(desk: &Desk, at: NaiveDateTime) -> Asked<Drill> {
+    let untold = |why: String| {
+        let remedy = "write it as docs/readiness.md (Drills) shows, and name it: --drill FILE, or drill = \"…\" in \
+                      leeward.toml";
+        Asked::Untold(Untold { why, remedy: Some(remedy.to_owned()) })
+    };
+    let Some(path) = &desk.settings.drill else { return untold("no record of a drill is named".to_owned()) };
+    let shown = path.display();
+    let text = match std::fs::metadata(path).map(|facts| facts.len()) {
+        Ok(bytes) if bytes > DRILL_BYTES_MAX => return untold(format!("{shown} is no record of a drill: too large")),
+        _ => std::fs::read_to_string(path),
+    };
+    let read = text.map_err(|error| error.to_string()).and_then(|text| Ok((Drill::parse(&text)?, text)));
+    match read {
+        Ok((drill, text)) => {
+            let call = format!("{shown}, SHA-256 {}", Drill::hash(text.as_bytes()));
+            Asked::Told(Told { at, call, value: drill })
+        }
+        Err(why) => untold(format!("{shown} is no record of a drill: {why}")),
+    }
+}
+
+async fn of_servers(desk: &Desk) -> Result<ReadinessFacts, Failure> {
     let policy = &desk.settings.policy;
     let lane = &policy.settings().lane;
     let blind = |fault: &Fault| {
@@ -70,6 +121,7 @@ fn settings(policy: &Policy, made_by: Option<&Settings>) -> Settings {
             rto_s: given.rto_s,
             platform: given.platform,
             checks: given.checks.clone(),
+            cloud: given.cloud.clone(),
             waivers: given.waivers.clone(),
             ..made_by.clone()
         },
@@ -166,6 +218,8 @@ impl Written {
             contact,
             source,
             target: target.map_or_else(|why| SideState::unseen(&why), |look| look.state),
+            cloud: Cloud::untold("it was not asked yet"),
+            drill: Asked::untold("it was not read yet"),
         }
     }
 }

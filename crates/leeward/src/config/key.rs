@@ -30,6 +30,8 @@ pub enum Key {
     LogFormat,
     /// How much is logged.
     LogLevel,
+    /// The record of the last drill.
+    Drill,
 }
 
 /// What can be set for the source and, in the same words, for the target.
@@ -65,6 +67,10 @@ pub enum SideKey {
     ReadTimeout,
     /// zlib on the wire.
     Compression,
+    /// The RDS instance or Multi-AZ cluster that the server is.
+    Instance,
+    /// The AWS Region that it is in.
+    Region,
 }
 
 /// What form a value has.
@@ -111,7 +117,7 @@ pub struct Spec {
 }
 
 /// All keys of one side, in the order of the help.
-pub const SIDE_KEYS: [SideKey; 15] = [
+pub const SIDE_KEYS: [SideKey; 17] = [
     SideKey::Url,
     SideKey::Host,
     SideKey::Port,
@@ -127,9 +133,11 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::ConnectTimeout,
     SideKey::ReadTimeout,
     SideKey::Compression,
+    SideKey::Instance,
+    SideKey::Region,
 ];
 
-const GENERAL_KEYS: [Key; 11] = [
+const GENERAL_KEYS: [Key; 12] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
@@ -141,6 +149,7 @@ const GENERAL_KEYS: [Key; 11] = [
     Key::AwsRoleArn,
     Key::CycleInterval,
     Key::LeaseTtl,
+    Key::Drill,
 ];
 
 impl Key {
@@ -235,6 +244,13 @@ impl Key {
             Key::LeaseTtl => {
                 own("lease_ttl", "After this long without renewal another process may take the lane [default: 30s]")
             }
+            Key::Drill => Spec {
+                name: "drill",
+                kind: Kind::Path,
+                places: Places::OwnFlagAndFile,
+                value_name: "FILE",
+                help: "Record of the last drill",
+            },
             Key::Config => flag("config", "FILE", "Configuration file. Default: leeward.toml here, if there is one"),
             Key::Output => flag("output", "FORM", "Form of the result on stdout: text or json [default: text]"),
             Key::LogFormat => flag(
@@ -326,6 +342,20 @@ impl SideKey {
             SideKey::Compression => {
                 everywhere("compression", Kind::Switch, "BOOL", "Compress what passes to and from the {side} (zlib)")
             }
+            SideKey::Instance => Spec {
+                name: "instance",
+                kind: Kind::Text,
+                places: Places::OwnFlagAndFile,
+                value_name: "NAME",
+                help: "RDS instance or Multi-AZ cluster of the {side}",
+            },
+            SideKey::Region => Spec {
+                name: "region",
+                kind: Kind::Text,
+                places: Places::OwnFlagAndFile,
+                value_name: "REGION",
+                help: "AWS Region of the {side}",
+            },
         }
     }
 }

@@ -48,6 +48,10 @@ pub struct Settings {
     /// How AWS is reached.
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
     pub aws: AwsPlace,
+    /// What both servers are in RDS, as far as it was said.
+    pub rds: RdsNames,
+    /// The record of the last drill.
+    pub drill: Option<PathBuf>,
     /// Time from the start of one cycle to the next.
     pub cycle_interval: Duration,
     /// Life of the lease without renewal.
@@ -67,6 +71,26 @@ pub struct AwsPlace {
     pub endpoint_url: Option<String>,
     /// A role to assume first.
     pub role_arn: Option<String>,
+}
+
+/// What both servers are in RDS, where their host names do not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+pub struct RdsNames {
+    /// The source.
+    pub source: RdsName,
+    /// The target.
+    pub target: RdsName,
+}
+
+/// What a server is in RDS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+pub struct RdsName {
+    /// The Region.
+    pub region: Option<String>,
+    /// Identifier of the instance or Multi-AZ cluster.
+    pub instance: Option<String>,
 }
 
 /// Whether a command can do without something.
@@ -125,6 +149,8 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let databases = desk.databases();
     let policy = desk.policy();
     let aws = desk.aws();
+    let rds = RdsNames { source: desk.rds(Side::Source), target: desk.rds(Side::Target) };
+    let drill = desk.file(Key::Drill);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
     desk.check_needs(needs);
@@ -135,6 +161,8 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         databases,
         policy,
         aws,
+        rds,
+        drill,
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
         file_path: desk.file_path,
@@ -338,6 +366,13 @@ impl<'a> Desk<'a> {
             return None;
         }
         Some(given.text().to_owned())
+    }
+
+    fn rds(&mut self, side: Side) -> RdsName {
+        RdsName {
+            region: self.text(Key::Side(side, SideKey::Region)),
+            instance: self.text(Key::Side(side, SideKey::Instance)),
+        }
     }
 
     fn aws(&mut self) -> AwsPlace {

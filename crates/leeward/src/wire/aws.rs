@@ -63,7 +63,7 @@ impl PasswordSource for TokenPassword {
     }
 }
 
-fn settings(aws: &AwsPlace) -> AwsSettings {
+pub(super) fn settings(aws: &AwsPlace) -> AwsSettings {
     let AwsPlace { region, endpoint_url, role_arn } = aws.clone();
     AwsSettings { region, endpoint_url, role_arn }
 }
