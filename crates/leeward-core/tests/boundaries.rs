@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// What each crate may depend on inside the workspace, outside of tests.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("leeward-core", &[]),
     ("leeward-engine", &["leeward-core"]),
     ("leeward-mysql", &["leeward-core"]),
     ("leeward-aws", &["leeward-core"]),
+    ("leeward-store", &["leeward-core"]),
     ("leeward-testkit", &[]),
     ("leeward-sim", &["leeward-core", "leeward-engine"]),
-    ("leeward", &["leeward-core", "leeward-engine", "leeward-mysql", "leeward-aws"]),
+    ("leeward", &["leeward-core", "leeward-engine", "leeward-mysql", "leeward-aws", "leeward-store"]),
     ("leeward-torture", &["leeward-testkit"]),
     ("xtask", &["leeward-testkit", "leeward-torture"]),
 ];
@@ -25,7 +26,16 @@ const GUARDED: [(&str, &[&str]); 7] = [
     ("aws-sdk-secretsmanager", &["leeward-aws"]),
     (
         "tokio",
-        &["leeward-engine", "leeward-mysql", "leeward-aws", "leeward-testkit", "leeward-torture", "leeward", "xtask"],
+        &[
+            "leeward-engine",
+            "leeward-mysql",
+            "leeward-aws",
+            "leeward-store",
+            "leeward-testkit",
+            "leeward-torture",
+            "leeward",
+            "xtask",
+        ],
     ),
     ("clap", &["leeward", "xtask"]),
 ];
