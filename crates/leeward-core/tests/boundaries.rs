@@ -18,9 +18,10 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that only some may use: the driver and the SDK each behind one fence, and nothing that waits in the core.
-const GUARDED: [(&str, &[&str]); 7] = [
+const GUARDED: [(&str, &[&str]); 8] = [
     ("mysql_async", &["leeward-mysql", "leeward-testkit", "leeward-torture", "xtask"]),
     ("aws-config", &["leeward-aws"]),
+    ("aws-credential-types", &["leeward-aws"]),
     ("aws-sdk-rds", &["leeward-aws"]),
     ("aws-sdk-s3", &["leeward-aws"]),
     ("aws-sdk-secretsmanager", &["leeward-aws"]),
