@@ -4,6 +4,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 pub mod sight;
+pub mod store;
 
 use std::sync::Arc;
 

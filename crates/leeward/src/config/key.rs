@@ -18,6 +18,16 @@ pub enum Key {
     AwsEndpointUrl,
     /// A role to assume before a secret is read or a token signed.
     AwsRoleArn,
+    /// The Region of the bucket that holds dumps, where it must be a certain one.
+    StoreRegion,
+    /// A role to assume before the bucket is read or written.
+    StoreRoleArn,
+    /// Base URL of S3, for emulators and services like it.
+    StoreEndpointUrl,
+    /// The KMS key by which objects are encrypted.
+    StoreKmsKey,
+    /// The account that the bucket must belong to.
+    StoreBucketOwner,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -129,7 +139,7 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::Compression,
 ];
 
-const GENERAL_KEYS: [Key; 11] = [
+const GENERAL_KEYS: [Key; 16] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
@@ -139,6 +149,11 @@ const GENERAL_KEYS: [Key; 11] = [
     Key::AwsRegion,
     Key::AwsEndpointUrl,
     Key::AwsRoleArn,
+    Key::StoreRegion,
+    Key::StoreRoleArn,
+    Key::StoreEndpointUrl,
+    Key::StoreKmsKey,
+    Key::StoreBucketOwner,
     Key::CycleInterval,
     Key::LeaseTtl,
 ];
@@ -165,6 +180,9 @@ impl Key {
             Key::Side(Side::Source, _) => Some("source"),
             Key::Side(Side::Target, _) => Some("target"),
             Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => Some("aws"),
+            Key::StoreRegion | Key::StoreRoleArn | Key::StoreEndpointUrl | Key::StoreKmsKey | Key::StoreBucketOwner => {
+                Some("store")
+            }
             Key::CycleInterval | Key::LeaseTtl => Some("sync"),
             _ => None,
         }
@@ -228,6 +246,36 @@ impl Key {
                 Kind::Text,
                 "ARN",
                 "Role to assume before a secret is read or an IAM token is signed",
+            ),
+            Key::StoreRegion => everywhere(
+                "region",
+                Kind::Text,
+                "REGION",
+                "Region of the bucket that holds dumps, where it must be a certain one. Default: the bucket's own",
+            ),
+            Key::StoreRoleArn => everywhere(
+                "role_arn",
+                Kind::Text,
+                "ARN",
+                "Role to assume before the bucket is read or written. Default: none, whatever --aws-role-arn says",
+            ),
+            Key::StoreEndpointUrl => everywhere(
+                "endpoint_url",
+                Kind::Text,
+                "URL",
+                "Base URL of S3, for emulators and services like it. Default: --aws-endpoint-url",
+            ),
+            Key::StoreKmsKey => everywhere(
+                "kms_key",
+                Kind::Text,
+                "KEY",
+                "KMS key (ARN, id or alias) that encrypts objects in the bucket. Default: as the bucket says",
+            ),
+            Key::StoreBucketOwner => everywhere(
+                "bucket_owner",
+                Kind::Text,
+                "ACCOUNT",
+                "AWS account that the bucket must belong to; another one's is refused",
             ),
             Key::CycleInterval => {
                 own("cycle_interval", "Time from the start of one cycle to the next [default: 500ms]")

@@ -11,6 +11,7 @@ pub mod mistake;
 pub mod raw;
 pub mod resolve;
 mod side;
+pub mod store;
 pub mod talk;
 pub mod url;
 

@@ -1,7 +1,7 @@
 //! Passwords from AWS in the form in which `leeward-mysql` asks for them. Neither crate knows the other.
 
 use async_trait::async_trait;
-use leeward_aws::{AwsError, AwsSettings, SecretSource, TokenSource, TokenUser};
+use leeward_aws::{AwsError, AwsSettings, Bucket, BucketSettings, SecretSource, TokenSource, TokenUser};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::Side;
 use leeward_core::secret::{Cleartext, Password, PasswordAge, PasswordSource, Secret};
@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::config::SideSettings;
 use crate::config::resolve::AwsPlace;
+use crate::config::store::StorePlace;
 
 /// A password in Secrets Manager. It is kept until the server refuses it: a new connection must not cost a call to AWS,
 /// nor fail because AWS does not answer.
@@ -61,6 +62,14 @@ impl PasswordSource for TokenPassword {
         let token = self.source.token().await.map_err(|error| fault(error, self.side))?;
         Ok(Password { text: Secret::new(token.expose()), user: None, cleartext: Cleartext::OverTlsOnly })
     }
+}
+
+/// Opens the bucket that holds dumps.
+pub async fn bucket(place: &StorePlace, bucket: &str, prefix: &str) -> Result<Bucket, Fault> {
+    let StorePlace { aws, region, kms_key, bucket_owner } = place.clone();
+    let wanted =
+        BucketSettings { bucket: bucket.to_owned(), prefix: prefix.to_owned(), region, kms_key, owner: bucket_owner };
+    Bucket::open(&settings(&aws), wanted).await
 }
 
 fn settings(aws: &AwsPlace) -> AwsSettings {
