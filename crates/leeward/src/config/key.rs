@@ -63,6 +63,8 @@ pub enum SideKey {
     Secret,
     /// IAM database authentication.
     Iam,
+    /// A role to assume for this side's password alone.
+    RoleArn,
     /// TLS mode.
     Tls,
     /// Certificates that the server's certificate must lead to.
@@ -121,7 +123,7 @@ pub struct Spec {
 }
 
 /// All keys of one side, in the order of the help.
-pub const SIDE_KEYS: [SideKey; 15] = [
+pub const SIDE_KEYS: [SideKey; 16] = [
     SideKey::Url,
     SideKey::Host,
     SideKey::Port,
@@ -131,6 +133,7 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::PasswordEnv,
     SideKey::Secret,
     SideKey::Iam,
+    SideKey::RoleArn,
     SideKey::Tls,
     SideKey::CaFile,
     SideKey::ServerName,
@@ -340,6 +343,13 @@ impl SideKey {
             SideKey::Iam => {
                 everywhere("iam", Kind::Switch, "BOOL", "Log in to the {side} by IAM database authentication")
             }
+            SideKey::RoleArn => everywhere(
+                "role_arn",
+                Kind::Text,
+                "ARN",
+                "Role to assume before the {side}'s secret is read or its IAM token is signed, as for a database in another \
+                 account [default: --aws-role-arn]",
+            ),
             SideKey::Tls => everywhere(
                 "tls",
                 Kind::Text,
