@@ -23,6 +23,9 @@ pub struct Request {
     pub body: String,
 }
 
+/// Makes a reply of the requests so far.
+type Answer = Box<dyn FnOnce(&[Request]) -> ObjectReply + Send>;
+
 /// One scripted reply.
 pub enum Reply {
     Send {
@@ -36,7 +39,7 @@ pub enum Reply {
     /// A reply of S3.
     Object(ObjectReply),
     /// A reply that follows from the requests so far, this one included.
-    After(Box<dyn FnOnce(&[Request]) -> ObjectReply + Send>),
+    After(Answer),
 }
 
 /// A reply whose headers matter, and whose body may be less than was announced.

@@ -4,6 +4,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 pub mod sight;
+#[allow(dead_code, reason = "only commands that keep dumps use it")]
 pub mod store;
 
 use std::sync::Arc;

@@ -18,16 +18,8 @@ pub enum Key {
     AwsEndpointUrl,
     /// A role to assume before a secret is read or a token signed.
     AwsRoleArn,
-    /// The Region of the bucket that holds dumps, where it must be a certain one.
-    StoreRegion,
-    /// A role to assume before the bucket is read or written.
-    StoreRoleArn,
-    /// Base URL of S3, for emulators and services like it.
-    StoreEndpointUrl,
-    /// The KMS key by which objects are encrypted.
-    StoreKmsKey,
-    /// The account that the bucket must belong to.
-    StoreBucketOwner,
+    /// Something about the bucket that holds dumps.
+    Store(StoreKey),
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -40,6 +32,21 @@ pub enum Key {
     LogFormat,
     /// How much is logged.
     LogLevel,
+}
+
+/// What can be set for the bucket that holds dumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreKey {
+    /// Its Region, where it must be a certain one.
+    Region,
+    /// A role to assume before it is read or written.
+    RoleArn,
+    /// Base URL of S3, for emulators and services like it.
+    EndpointUrl,
+    /// The KMS key by which objects are encrypted.
+    KmsKey,
+    /// The account that it must belong to.
+    BucketOwner,
 }
 
 /// What can be set for the source and, in the same words, for the target.
@@ -152,11 +159,11 @@ const GENERAL_KEYS: [Key; 16] = [
     Key::AwsRegion,
     Key::AwsEndpointUrl,
     Key::AwsRoleArn,
-    Key::StoreRegion,
-    Key::StoreRoleArn,
-    Key::StoreEndpointUrl,
-    Key::StoreKmsKey,
-    Key::StoreBucketOwner,
+    Key::Store(StoreKey::Region),
+    Key::Store(StoreKey::RoleArn),
+    Key::Store(StoreKey::EndpointUrl),
+    Key::Store(StoreKey::KmsKey),
+    Key::Store(StoreKey::BucketOwner),
     Key::CycleInterval,
     Key::LeaseTtl,
 ];
@@ -250,36 +257,7 @@ impl Key {
                 "ARN",
                 "Role to assume before a secret is read or an IAM token is signed",
             ),
-            Key::StoreRegion => everywhere(
-                "region",
-                Kind::Text,
-                "REGION",
-                "Region of the bucket that holds dumps, where it must be a certain one. Default: the bucket's own",
-            ),
-            Key::StoreRoleArn => everywhere(
-                "role_arn",
-                Kind::Text,
-                "ARN",
-                "Role to assume before the bucket is read or written. Default: none, whatever --aws-role-arn says",
-            ),
-            Key::StoreEndpointUrl => everywhere(
-                "endpoint_url",
-                Kind::Text,
-                "URL",
-                "Base URL of S3, for emulators and services like it. Default: --aws-endpoint-url",
-            ),
-            Key::StoreKmsKey => everywhere(
-                "kms_key",
-                Kind::Text,
-                "KEY",
-                "KMS key (ARN, id or alias) that encrypts objects in the bucket. Default: as the bucket says",
-            ),
-            Key::StoreBucketOwner => everywhere(
-                "bucket_owner",
-                Kind::Text,
-                "ACCOUNT",
-                "AWS account that the bucket must belong to; another one's is refused",
-            ),
+            Key::Store(key) => key.spec(),
             Key::CycleInterval => {
                 own("cycle_interval", "Time from the start of one cycle to the next [default: 500ms]")
             }
@@ -296,6 +274,45 @@ impl Key {
             ),
             Key::LogLevel => flag("log_level", "LEVEL", "error, warn, info, debug or trace [default: info]"),
             Key::Side(_, key) => key.spec(),
+        }
+    }
+}
+
+impl StoreKey {
+    fn spec(self) -> Spec {
+        let everywhere =
+            |name, kind, value_name, help| Spec { name, kind, places: Places::FlagAndFile, value_name, help };
+        match self {
+            StoreKey::Region => everywhere(
+                "region",
+                Kind::Text,
+                "REGION",
+                "Region of the bucket that holds dumps, where it must be a certain one. Default: the bucket's own",
+            ),
+            StoreKey::RoleArn => everywhere(
+                "role_arn",
+                Kind::Text,
+                "ARN",
+                "Role to assume before the bucket is read or written. Default: none, whatever --aws-role-arn says",
+            ),
+            StoreKey::EndpointUrl => everywhere(
+                "endpoint_url",
+                Kind::Text,
+                "URL",
+                "Base URL of S3, for emulators and services like it. Default: --aws-endpoint-url",
+            ),
+            StoreKey::KmsKey => everywhere(
+                "kms_key",
+                Kind::Text,
+                "KEY",
+                "KMS key (ARN, id or alias) that encrypts objects in the bucket. Default: as the bucket says",
+            ),
+            StoreKey::BucketOwner => everywhere(
+                "bucket_owner",
+                Kind::Text,
+                "ACCOUNT",
+                "AWS account that the bucket must belong to; another one's is refused",
+            ),
         }
     }
 }

@@ -9,7 +9,7 @@ use leeward_core::name::{SYSTEM_SCHEMAS, Side};
 use leeward_core::policy::Policy;
 
 use super::duration;
-use super::key::{Key, SideKey};
+use super::key::{Key, SideKey, StoreKey};
 use super::mistake::{Mistakes, Origin, shown};
 use super::raw::{Environment, Given, Layer, Raw};
 use super::side::{self, SideSettings};
@@ -50,7 +50,7 @@ pub struct Settings {
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
     pub aws: AwsPlace,
     /// How a bucket that holds dumps is reached.
-    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+    #[allow(dead_code, reason = "only commands that keep dumps reach it, and without the aws feature nothing does")]
     pub store: StorePlace,
     /// Time from the start of one cycle to the next.
     pub cycle_interval: Duration,
@@ -356,16 +356,16 @@ impl<'a> Desk<'a> {
 
     /// The role is not that of the databases: a bucket is usually in the account that this process runs in.
     fn store(&mut self, aws: &AwsPlace) -> StorePlace {
-        let region = self.text(Key::StoreRegion);
+        let region = self.text(Key::Store(StoreKey::Region));
         StorePlace {
             aws: AwsPlace {
                 region: region.clone().or_else(|| aws.region.clone()),
-                endpoint_url: self.text(Key::StoreEndpointUrl).or_else(|| aws.endpoint_url.clone()),
-                role_arn: self.text(Key::StoreRoleArn),
+                endpoint_url: self.text(Key::Store(StoreKey::EndpointUrl)).or_else(|| aws.endpoint_url.clone()),
+                role_arn: self.text(Key::Store(StoreKey::RoleArn)),
             },
             region,
-            kms_key: self.text(Key::StoreKmsKey),
-            bucket_owner: self.account(Key::StoreBucketOwner),
+            kms_key: self.text(Key::Store(StoreKey::KmsKey)),
+            bucket_owner: self.account(Key::Store(StoreKey::BucketOwner)),
         }
     }
 
