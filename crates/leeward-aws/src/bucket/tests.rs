@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use leeward_core::fault::Decision;
 use leeward_store::contract;
+use leeward_testkit::proxy::{Direction, Link, Proxy};
 use leeward_testkit::servers::Moto;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -92,6 +93,71 @@ async fn a_key_of_its_own_encrypts_both_kinds_of_write() {
             "{object}"
         );
     }
+}
+
+/// A bucket behind a link that can break.
+async fn behind_a_link(prefix: &str) -> (Proxy, Bucket) {
+    let proxy = Proxy::start(moto().await.address(), Link::default()).await.unwrap();
+    let bucket = at(&format!("http://{}", proxy.address()), prefix).await;
+    (proxy, bucket)
+}
+
+/// Bytes of which no two parts are alike.
+fn sample(bytes: usize) -> Bytes {
+    (0..bytes).map(|at| (at % 251) as u8 ^ (at / 65_537) as u8).collect()
+}
+
+async fn read_whole(bucket: &Bucket, text: &str) -> Bytes {
+    bucket.get(&name(text), 1 << 30).await.unwrap().expect("the object").content
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_in_the_middle_of_a_part_costs_nothing_but_time() {
+    let (proxy, bucket) = behind_a_link("broken_part").await;
+    let content = sample(20_000_003);
+    let mut upload = bucket.begin(&name("chunk")).await.unwrap();
+    proxy.cut_after_bytes(Direction::ToServer, 12 << 20);
+    upload.write(content.clone()).await.unwrap();
+    let stored = upload.finish(&Condition::IfAbsent).await.unwrap();
+    assert!(matches!(stored, Stored::Written(_)) && proxy.cuts() == 1);
+    assert!(read_whole(&bucket, "chunk").await == content, "the object is another one");
+    nothing_begun("broken_part").await;
+}
+
+#[tokio::test]
+async fn a_write_that_was_done_without_an_answer_is_known_to_be_done() {
+    let (proxy, bucket) = behind_a_link("lost_answer").await;
+    proxy.cut_before_answer("PUT /");
+    let stored = bucket.put(&name("lock"), "mine".into(), &Condition::IfAbsent).await.unwrap();
+    assert!(matches!(stored, Stored::Written(_)) && proxy.cuts() == 1);
+
+    let mut upload = bucket.begin(&name("chunk")).await.unwrap();
+    upload.write(sample(9 << 20)).await.unwrap();
+    proxy.cut_before_answer("<CompleteMultipartUpload");
+    let stored = upload.finish(&Condition::IfAbsent).await.unwrap();
+    assert!(matches!(stored, Stored::Written(_)) && proxy.cuts() == 2);
+    nothing_begun("lost_answer").await;
+}
+
+#[tokio::test]
+async fn an_object_whose_connection_breaks_is_read_again_if_it_is_small_and_else_a_fault() {
+    let (proxy, bucket) = behind_a_link("broken_read").await;
+    let content = sample(3 << 20);
+    let _ = bucket.put(&name("a"), content.clone(), &Condition::Always).await.unwrap();
+    proxy.cut_after_bytes(Direction::ToClient, 1 << 20);
+    assert!(read_whole(&bucket, "a").await == content, "the object is another one");
+    assert_eq!(proxy.cuts(), 1);
+
+    let mut reading = bucket.read(&name("a")).await.unwrap().unwrap();
+    proxy.cut_after_bytes(Direction::ToClient, 1 << 20);
+    let mut received = 0;
+    let fault = loop {
+        match reading.next().await {
+            Ok(piece) => received += piece.expect("a broken object was taken for whole").len(),
+            Err(fault) => break fault,
+        }
+    };
+    assert!(received < content.len() && fault.decision() == Decision::Retry, "{}", said(&fault));
 }
 
 fn name(text: &str) -> ObjectName {
