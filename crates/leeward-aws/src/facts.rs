@@ -109,7 +109,8 @@ pub(crate) type Reach = Result<Caller, Untold>;
 impl Caller {
     async fn open(question: &Question, place: &Place) -> Reach {
         let open = async {
-            let settings = question.settings.in_region(place.region.as_deref());
+            let mut settings = question.settings.in_region(place.region.as_deref());
+            settings.role_arn = place.role_arn.clone().or(settings.role_arn);
             let account = AwsAccount::load(&settings).await?;
             let config = account.signed_config().await?;
             Ok(Caller { config: call::patient(config), region: account.region().to_owned() })

@@ -13,6 +13,8 @@ pub struct Place {
     pub id: Option<String>,
     /// The Region of the secret that Leeward logs in with, if it has one that names it.
     pub secret_region: Option<String>,
+    /// The role to assume in that account, where it is another than the whole configuration's.
+    pub role_arn: Option<String>,
     /// The word before `.instance` and `.region` in `leeward.toml`: `source` or `target`.
     pub key: &'static str,
 }
@@ -27,6 +29,7 @@ impl Place {
             region: region.or_else(|| arn::region_of_rds_host(host)).map(str::to_owned),
             id: id.or(from_host).map(str::to_owned),
             secret_region: secret_region.map(str::to_owned),
+            role_arn: None,
             key,
         }
     }

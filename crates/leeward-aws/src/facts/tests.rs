@@ -19,7 +19,7 @@ fn caller(url: &str) -> Reach {
 }
 
 fn place(id: Option<&str>) -> Place {
-    Place { region: Some("us-west-2".to_owned()), id: id.map(str::to_owned), secret_region: None, key: "target" }
+    Place { region: Some("us-west-2".to_owned()), id: id.map(str::to_owned), ..Place::of("target", "", (None, None), None) }
 }
 
 fn told<T>(value: T) -> Asked<T> {

@@ -1,5 +1,7 @@
 //! What AWS says for readiness: the settings become a question, and the application's secret is tried on the target.
 
+use std::sync::Arc;
+
 use chrono::NaiveDateTime;
 use leeward_aws::facts::{self, Place, Question};
 use leeward_aws::{Credentials, SecretSource};
@@ -14,7 +16,6 @@ use super::aws::settings as aws_settings;
 use super::sight::impatient;
 use crate::config::resolve::RdsName;
 use crate::config::{PasswordFrom, Settings, SideSettings};
-use std::sync::Arc;
 
 /// Asks AWS about both servers. What is wanted of them is the policy's that judges.
 pub async fn look(settings: &Settings, wanted: &policy::Settings, at: NaiveDateTime) -> Cloud {
@@ -38,7 +39,8 @@ fn place(key: &'static str, side: Option<&SideSettings>, name: &RdsName) -> Plac
         Some(PasswordFrom::AwsSecret(id)) => Some(id.as_str()),
         _ => None,
     };
-    Place::of(key, host, (name.region.as_deref(), name.instance.as_deref()), secret)
+    let place = Place::of(key, host, (name.region.as_deref(), name.instance.as_deref()), secret);
+    Place { role_arn: side.and_then(|side| side.role_arn.clone()), ..place }
 }
 
 /// Reads the application's secret in the target's Region and logs in to the target with it.
@@ -47,6 +49,7 @@ async fn secret(settings: &Settings, question: &Question, id: Option<&str>) -> A
     let Some(target) = &settings.target else { return Asked::untold("the target's address is not known") };
     let mut aws = question.settings.clone();
     aws.region = question.target.region.clone().or(aws.region);
+    aws.role_arn = question.target.role_arn.clone().or(aws.role_arn);
     let read = async { SecretSource::open(&aws, id).await?.fetch().await };
     let Credentials { username, password, host } = match read.await {
         Ok(credentials) => credentials,
@@ -88,11 +91,9 @@ fn addressed(secret: Asked<SecretLogin>, host: Option<String>) -> Asked<SecretLo
 }
 
 fn told(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
+    match error.source() {
+        // Ours has one cause, whose text is the whole chain.
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
-    text
 }
