@@ -27,6 +27,7 @@ mod many_tables;
 mod marks;
 mod merge;
 mod readiness;
+mod readiness_rds;
 mod seed;
 mod seed_join;
 mod soft_delete;

@@ -28,8 +28,10 @@ pub(super) fn dns(facts: &ReadinessFacts) -> Answer {
     let record = reading.of(&facts.cloud.record)?;
     let name = &record.name;
     if record.values.is_empty() {
-        let fix = "make it in the hosted zone as a CNAME with a TTL of 60 that leads to the source's endpoint";
-        return Ok(reading.found(facts.now, Finding::Fail(format!("there is no record {name}"), fix.to_owned())));
+        let host = facts.cloud.source.server.value().and_then(|server| server.host.as_deref());
+        let zone = cutover.hosted_zone.as_deref().unwrap_or("ZONE");
+        let fix = upsert(zone, name, cutover.dns_ttl_pass_s, host.unwrap_or("SOURCE-HOST"));
+        return Ok(reading.found(facts.now, Finding::Fail(format!("there is no record {name}"), fix)));
     }
     let host_of = |asked: &super::cloud::CloudSide| asked.server.value().and_then(|server| server.host.clone());
     let leads_to = |host: &Option<String>| {
@@ -40,10 +42,8 @@ pub(super) fn dns(facts: &ReadinessFacts) -> Answer {
     let ttl = |ttl_s: u64| duration(i64::try_from(ttl_s.saturating_mul(1000)).unwrap_or(i64::MAX));
     let values: Vec<&str> = record.values.iter().map(String::as_str).collect();
     let shown = |ttl_s: u64| format!("{name} leads to {} with a TTL of {}", listed(&values), ttl(ttl_s));
-    let shorter = format!(
-        "set its TTL to {} s now, so that it has come round by the day: aws route53 change-resource-record-sets",
-        cutover.dns_ttl_pass_s
-    );
+    let zone = cutover.hosted_zone.as_deref().unwrap_or("ZONE");
+    let shorter = upsert(zone, name, cutover.dns_ttl_pass_s, values.first().copied().unwrap_or_default());
     let source = host_of(&facts.cloud.source);
     let finding = match record.ttl_s {
         _ if target.is_some() && leads_to(&target) => Finding::Fail(
@@ -62,6 +62,15 @@ pub(super) fn dns(facts: &ReadinessFacts) -> Answer {
         Some(ttl_s) => Finding::Pass(shown(ttl_s)),
     };
     Ok(reading.found(facts.now, finding))
+}
+
+/// Prints the AWS command that makes a record, or gives it another TTL.
+fn upsert(zone: &str, name: &str, ttl_s: u64, host: &str) -> String {
+    format!(
+        "aws route53 change-resource-record-sets --hosted-zone-id {zone} --change-batch \
+         '{{\"Changes\":[{{\"Action\":\"UPSERT\",\"ResourceRecordSet\":{{\"Name\":\"{name}\",\"Type\":\"CNAME\",\"TTL\":{ttl_s},\
+         \"ResourceRecords\":[{{\"Value\":\"{host}\"}}]}}}}]}}'"
+    )
 }
 
 /// CUT-02: the application's secret can be read in the target's Region and its password is right there. An account that
