@@ -29,6 +29,7 @@ mod merge;
 mod readiness;
 mod seed;
 mod seed_join;
+mod service;
 mod soft_delete;
 mod sync;
 mod throttle;

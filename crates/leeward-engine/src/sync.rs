@@ -22,6 +22,7 @@ use crate::errand::Errands;
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
 use crate::pace::ScrubPace;
+use crate::watch::Watch;
 
 /// How often definitions are compared. One query a side; a changed table of which no rows come is found within this time.
 const DRIFT_EVERY: Duration = Duration::from_secs(2);
@@ -69,12 +70,6 @@ pub struct SyncOptions {
     pub until: Until,
 }
 
-/// Takes the news of a running lane. Called between cycles.
-pub trait Watch: Send + Sync {
-    /// A cycle was committed.
-    fn cycle(&self, report: &CycleReport);
-}
-
 /// Runs a lane until it is stopped or a person is needed.
 pub async fn run(
     servers: Arc<dyn Servers>,
@@ -82,8 +77,9 @@ pub async fn run(
     watch: &dyn Watch,
     stop: &CancellationToken,
 ) -> Result<(), Fault> {
-    let mut control = connect_control(servers.as_ref(), options, stop).await?;
-    let lease = lease::acquire(control.as_mut(), &options.lane, &options.claim, stop).await?;
+    let mut control = connect_control(servers.as_ref(), options, (watch, stop)).await?;
+    let lease = lease::acquire(control.as_mut(), &options.lane, &options.claim, (&|| watch.waits(), stop)).await?;
+    watch.leads(&lease);
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
     let outcome = async {
         let lane = load(control.as_mut(), &options.lane).await?;
@@ -123,7 +119,7 @@ pub async fn load(control: &mut dyn Control, name: &str) -> Result<Lane, Fault> 
 async fn connect_control(
     servers: &dyn Servers,
     options: &SyncOptions,
-    stop: &CancellationToken,
+    (watch, stop): (&dyn Watch, &CancellationToken),
 ) -> Result<Box<dyn Control>, Fault> {
     let began = clock::now();
     let mut wait = BACKOFF.0;
@@ -131,6 +127,7 @@ async fn connect_control(
         match open_control(servers).await {
             Ok(control) => return Ok(control),
             Err(fault) if fault.decision() == Decision::Retry && patient(options.until, began) => {
+                watch.waits();
                 warn!(fault = %fault, "target not reachable yet; trying again");
                 pause(wait, stop).await?;
                 wait = (wait * 2).min(BACKOFF.1);
@@ -259,6 +256,7 @@ impl<'a> Service<'a> {
                     }
                 }
                 Err(fault) => {
+                    watch.endures(&fault);
                     let wait = self.endure(fault, options.until).await?;
                     errands.beside(pause(wait, stop)).await?;
                 }

@@ -12,6 +12,7 @@ mod full_disk;
 mod instance;
 mod kind;
 mod kinds_under_test;
+pub mod linters;
 mod lock;
 mod moto;
 mod mydumper;

@@ -1,6 +1,7 @@
 //! `leeward readiness`: could the target take over now? Everything is collected here and judged in `leeward-core`. The
 //! source may be gone: then what the last process saw of it stands in, with its age.
 
+use anyhow::Context;
 use chrono::NaiveDateTime;
 use leeward_core::doctor::Unreached;
 use leeward_core::fault::Fault;
@@ -14,6 +15,8 @@ use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
 
 use super::{Desk, witness};
+use crate::config::resolve::MetricsForm;
+use crate::service::emf;
 use crate::wire::sight::{self, Look, Scope};
 use crate::{Answer, Failure, report, wire};
 
@@ -24,6 +27,10 @@ use crate::{Answer, Failure, report, wire};
 pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
     let verdict = readiness::judge(&facts(desk).await?);
     report::write(desk.talk, &verdict, || readiness::render_text(&verdict))?;
+    if desk.settings.metrics == MetricsForm::Emf {
+        let line = emf::readiness_line(&verdict, chrono::Utc::now().naive_utc());
+        report::text::print(&line).context("write the numbers to stdout")?;
+    }
     Ok(if verdict.exit_code() == 0 { Answer::Yes } else { Answer::No })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It looks whether named files exist and opens no connection.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,6 +57,10 @@ pub struct Settings {
     pub cycle_interval: Duration,
     /// Life of the lease without renewal.
     pub lease_ttl: Duration,
+    /// Where a running process tells how it is; nothing where nobody asks.
+    pub listen: Option<SocketAddr>,
+    /// In which form numbers are written to stdout.
+    pub metrics: MetricsForm,
     /// The configuration file that was read.
     pub file_path: Option<PathBuf>,
     /// What a person should know although nothing is wrong.
@@ -71,6 +76,16 @@ pub struct AwsPlace {
     pub endpoint_url: Option<String>,
     /// A role to assume first.
     pub role_arn: Option<String>,
+}
+
+/// In which form numbers are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetricsForm {
+    /// They are not.
+    #[default]
+    None,
+    /// As CloudWatch's embedded metric format: one JSON object a line.
+    Emf,
 }
 
 /// Whether a command can do without something.
@@ -132,6 +147,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let store = desk.store(&aws);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
+    let (listen, metrics) = (desk.listen(), desk.metrics());
     desk.check_needs(needs);
     desk.check_two_servers(source.as_ref(), target.as_ref());
     let settings = Settings {
@@ -143,6 +159,8 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         store,
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
+        listen,
+        metrics: metrics.unwrap_or_default(),
         file_path: desk.file_path,
         warnings: desk.warnings,
     };
@@ -344,6 +362,44 @@ impl<'a> Desk<'a> {
             return None;
         }
         Some(given.text().to_owned())
+    }
+
+    /// Returns where to listen. A port alone is one of this machine's: what is told there is told without a password.
+    fn listen(&mut self) -> Option<SocketAddr> {
+        let given = self.pick(Key::Listen)?.clone();
+        let port = given.text().parse().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+        let Ok(address) = port.or_else(|_| given.text().parse::<SocketAddr>()) else {
+            let text = format!(
+                "{} is no address to listen on; write a port, or an address and a port: 127.0.0.1:9464",
+                shown(given.text())
+            );
+            self.mistakes.at(&given.origin, text);
+            return None;
+        };
+        if address.port() == 0 {
+            self.mistakes
+                .at(&given.origin, "port 0 is any free port, and `healthcheck` could not know which; name one");
+            return None;
+        }
+        if !address.ip().is_loopback() {
+            self.warnings.push(format!(
+                "{}: whoever reaches {address} can read the names and states of tables there, without a password",
+                given.origin
+            ));
+        }
+        Some(address)
+    }
+
+    fn metrics(&mut self) -> Option<MetricsForm> {
+        let given = self.pick(Key::Metrics)?.clone();
+        match given.text() {
+            "none" => Some(MetricsForm::None),
+            "emf" => Some(MetricsForm::Emf),
+            other => {
+                self.mistakes.at(&given.origin, format!("{} is neither none nor emf", shown(other)));
+                None
+            }
+        }
     }
 
     fn aws(&mut self) -> AwsPlace {
