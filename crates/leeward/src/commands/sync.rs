@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use leeward_core::lane::LaneState;
 use leeward_core::name::Side;
+use leeward_engine::budget::Budget;
 use leeward_engine::cycle::CycleReport;
 use leeward_engine::sync::{self, SyncOptions, Until, Watch};
 
@@ -40,6 +41,7 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
         claim: wire::claim(&desk.settings),
         interval: desk.settings.cycle_interval,
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
+        budget: Budget::new(desk.settings.memory_bytes),
     };
     let told = Told { log: Log::new(&options.lane), witness: Witness::start(&desk.settings, &options.lane).await? };
     let ran = sync::run(servers, &options, &told, &stop).await;

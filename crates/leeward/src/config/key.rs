@@ -18,6 +18,8 @@ pub enum Key {
     AwsEndpointUrl,
     /// A role to assume before a secret is read or a token signed.
     AwsRoleArn,
+    /// Bytes of rows in memory.
+    Memory,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -129,10 +131,11 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::Compression,
 ];
 
-const GENERAL_KEYS: [Key; 11] = [
+const GENERAL_KEYS: [Key; 12] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
+    Key::Memory,
     Key::Output,
     Key::LogFormat,
     Key::LogLevel,
@@ -214,6 +217,13 @@ impl Key {
             Key::Policy => {
                 everywhere("policy", Kind::Path, "FILE", "What you want: a policy file. Default: the built-in policy")
             }
+            Key::Memory => everywhere(
+                "memory",
+                Kind::Text,
+                "SIZE",
+                "Rows in memory at once, whatever their number and width: at least 4 MiB. The process takes some 30 MiB \
+                 besides; a row that is larger passes alone [default: 16 MiB]",
+            ),
             Key::AwsRegion => everywhere(
                 "region",
                 Kind::Text,
