@@ -25,6 +25,7 @@ mod keys;
 mod lease;
 mod many_tables;
 mod marks;
+mod memory;
 mod merge;
 mod readiness;
 mod seed;

@@ -12,6 +12,7 @@ use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::budget::Budget;
 use crate::accept;
 use crate::brake::Braking;
 use crate::clock;
@@ -68,6 +69,8 @@ pub struct SyncOptions {
     pub interval: Duration,
     /// When to end.
     pub until: Until,
+    /// Rows in memory.
+    pub budget: Budget,
 }
 
 /// Runs a lane until it is stopped or a person is needed.
@@ -82,7 +85,7 @@ pub async fn run(
     watch.leads(&lease);
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
     let outcome = async {
-        let lane = load(control.as_mut(), &options.lane).await?;
+        let lane = load(control.as_mut(), &options.lane).await?.within(&options.budget);
         let settings = &lane.plan.settings.scrub;
         let pace = ScrubPace::budget(settings.chunk_rows, settings.source_share, options.interval);
         let mut service = Service::new(servers.as_ref(), &lease, lane, pace);
