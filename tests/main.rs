@@ -26,6 +26,7 @@ mod many_tables;
 mod marks;
 mod merge;
 mod readiness;
+mod report;
 mod seed;
 mod seed_join;
 mod soft_delete;

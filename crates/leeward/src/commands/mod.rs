@@ -56,7 +56,7 @@ async fn dispatch(command: &Command, desk: &Desk) -> Result<Answer, Failure> {
         Command::Status => status::run(desk).await,
         Command::Accept(args) => accept::run(desk, args).await,
         Command::Verify(args) => verify::run(desk, args).await,
-        Command::Readiness => readiness::run(desk).await,
+        Command::Readiness(args) => readiness::run(desk, args).await,
     }
 }
 
@@ -72,7 +72,7 @@ fn needs(command: &Command) -> Needs {
             Needs { source: Need::Must, target: Need::Must }
         }
         Command::Plan(_) => Needs { source: Need::Must, target: Need::IfGiven },
-        Command::Status | Command::Accept(_) | Command::Readiness => {
+        Command::Status | Command::Accept(_) | Command::Readiness(_) => {
             Needs { source: Need::IfGiven, target: Need::Must }
         }
     }
