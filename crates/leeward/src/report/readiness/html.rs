@@ -51,6 +51,7 @@ struct Page<'a> {
     no_charts: Option<String>,
     tables: Vec<TableRow<'a>>,
     tables_untold: Option<String>,
+    objective: String,
     objective_percent: String,
     coverage: Vec<Figure>,
     findings: Vec<Group<'a>>,
@@ -166,6 +167,7 @@ impl<'a> Page<'a> {
             no_charts,
             tables: readiness.tables.iter().take(TABLES_SHOWN).map(|line| table_row(line, scale, readiness)).collect(),
             tables_untold: untold(readiness.tables.len()),
+            objective: wanted(&readiness.rpo),
             objective_percent: percent(scale.objective()),
             coverage: coverage(&readiness.coverage),
             findings: groups(checks),
@@ -245,11 +247,10 @@ fn figures(readiness: &Readiness) -> Vec<Figure> {
 }
 
 fn objective(label: &'static str, objective: &Objective) -> Figure {
-    let wanted_s = objective.objective_s;
-    let wanted = duration(i64::try_from(wanted_s.saturating_mul(1000)).unwrap_or(i64::MAX));
+    let wanted = wanted(objective);
     match objective.measured_s {
         Some(seconds) => {
-            let is_within = seconds <= wanted_s as f64;
+            let is_within = seconds <= objective.objective_s as f64;
             let (word, tone) = if is_within { ("within", "good") } else { ("beyond", "bad") };
             let value = duration((seconds * 1000.0) as i64);
             Figure { label, value, note: format!("{word} the objective of {wanted}"), tone }
@@ -258,6 +259,10 @@ fn objective(label: &'static str, objective: &Objective) -> Figure {
             Figure { label, value: "Not measured".to_owned(), note: format!("objective {wanted}"), tone: "unknown" }
         }
     }
+}
+
+fn wanted(objective: &Objective) -> String {
+    measure::span(objective.objective_s)
 }
 
 fn scale(readiness: &Readiness) -> Scale {

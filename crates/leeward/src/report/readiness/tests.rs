@@ -199,9 +199,3 @@ fn a_gate_counts_what_failed_and_skips_what_was_waived() {
     assert!(text.contains("waived until "), "{text}");
     assert_eq!(cases[0].name.as_str(), "SYNC-01 measured RPO");
 }
-
-#[test]
-fn dump() {
-    std::fs::write("/tmp/everything.html", html(&everything())).unwrap();
-    std::fs::write("/tmp/everything.xml", Rendered::of(&everything()).unwrap().junit).unwrap();
-}
