@@ -28,6 +28,7 @@ mod marks;
 mod memory;
 mod merge;
 mod readiness;
+mod report;
 mod seed;
 mod seed_join;
 mod service;

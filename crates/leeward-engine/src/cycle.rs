@@ -395,9 +395,16 @@ fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> Lane
         cut_at: if live { Some(times.at) } else { lane.record.cut_at },
         applied_at: Some(times.applied_at),
         clock_offset_ms: Some((times.target_now - times.at).num_milliseconds()),
+        exposed_ms: if live { exposed_ms(lane.record.cut_at, &times) } else { None },
         holders: lane.fence.holders(),
         barrier: lane.fence.held(),
     }
+}
+
+/// Returns how old the cut before is when the new one takes its place: their distance, and what applying took.
+fn exposed_ms(before: Option<NaiveDateTime>, times: &Times) -> Option<u64> {
+    let age = (times.at - before?) + (times.applied_at - times.target_now);
+    Some(u64::try_from(age.num_milliseconds()).unwrap_or_default())
 }
 
 fn state_event(state: &LaneState) -> Event {
