@@ -267,14 +267,6 @@ pub struct HealthcheckArgs {
     listen: Option<String>,
 }
 
-/// Options of `readiness`.
-#[derive(Debug, Args)]
-pub struct ReadinessArgs {
-    /// Write the numbers of checks to stdout as well: none, or emf for CloudWatch [default: none]
-    #[arg(long, value_name = "FORM")]
-    metrics: Option<String>,
-}
-
 /// Options of `accept`.
 #[derive(Debug, Args)]
 pub struct AcceptArgs {
@@ -317,6 +309,10 @@ pub struct ReadinessArgs {
     /// Compare with this former report (JSON) of the same lane and servers
     #[arg(long, value_name = "FILE")]
     pub since: Option<PathBuf>,
+
+    /// Write the numbers of checks to stdout as well: none, or emf for CloudWatch [default: none]
+    #[arg(long, value_name = "FORM")]
+    metrics: Option<String>,
 }
 
 impl Cli {
