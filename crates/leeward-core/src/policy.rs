@@ -13,7 +13,7 @@ use globset::GlobMatcher;
 
 mod cloud;
 mod layers;
-mod quantity;
+pub mod quantity;
 mod rules;
 mod settings;
 mod value;

@@ -1,6 +1,11 @@
 //! `leeward readiness`: could the target take over now? Everything is collected here and judged in `leeward-core`. The
 //! source may be gone: then what the last process saw of it stands in, with its age.
 
+mod asked;
+mod drill;
+mod past;
+
+use anyhow::Context;
 use chrono::NaiveDateTime;
 use leeward_core::doctor::Unreached;
 use leeward_core::fault::Fault;
@@ -9,19 +14,20 @@ use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
 use leeward_core::policy::{CHECKS, Policy, Settings};
 use leeward_core::port::{Control, LeaseRecord};
-use leeward_core::readiness::cloud::{Asked, Cloud, Drill, Told, Untold};
-use leeward_core::readiness::{self, Contact, Dated, ReadinessFacts, Seen, SideState};
+use leeward_core::readiness::cloud::{self, Cloud};
+use leeward_core::readiness::{self, Contact, Dated, Past, ReadinessFacts, Seen, SideState};
 use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
 
+use self::asked::Asked;
 use super::{Desk, witness};
 use crate::cli::ReadinessArgs;
 use crate::config::Mistakes;
+use crate::config::resolve::MetricsForm;
+use crate::report::readiness::Rendered;
+use crate::service::emf;
 use crate::wire::sight::{self, Look, Scope};
 use crate::{Answer, Failure, report, wire};
-
-/// A record of a drill is a dozen lines; a larger file is another one.
-const DRILL_BYTES_MAX: u64 = 64 << 10;
 
 /// Prints the verdict, or what a check is about. The answer is yes when the target could take over, with warnings or without.
 ///
@@ -31,8 +37,20 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
     if let Some(id) = &args.explain {
         return explain(desk, id);
     }
-    let verdict = readiness::judge(&facts(desk).await?);
+    let asked = Asked::of(args)?;
+    let mut seen = look(desk).await?;
+    ask_others(desk, &mut seen.facts).await;
+    let verdict = asked.compared(readiness::judge(&seen.facts))?;
+    let rendered = Rendered::of(&verdict)?;
+    asked.save(&rendered)?;
     report::write(desk.talk, &verdict, || readiness::render_text(&verdict))?;
+    if desk.settings.metrics == MetricsForm::Emf {
+        let line = emf::readiness_line(&verdict, chrono::Utc::now().naive_utc());
+        report::text::print(&line).context("write the numbers to stdout")?;
+    }
+    if let Some(control) = seen.control {
+        past::store(control, &seen.facts, &verdict).await;
+    }
     Ok(if verdict.exit_code() == 0 { Answer::Yes } else { Answer::No })
 }
 
@@ -46,54 +64,36 @@ fn explain(desk: &Desk, id: &str) -> Result<Answer, Failure> {
     Ok(Answer::Yes)
 }
 
-/// Gathers what the servers say, then what AWS says: what is asked there is known only once it is known by which policy
-/// is judged, which may be the stored plan's.
-async fn facts(desk: &Desk) -> Result<ReadinessFacts, Failure> {
-    let facts = of_servers(desk).await?;
-    let cloud = wire::cloud(&desk.settings, &facts.settings, facts.now).await;
-    let drill = drill(desk, facts.now);
-    Ok(ReadinessFacts { cloud, drill, ..facts })
+/// Asks AWS, and reads the last drill. What is asked is known only once it is known by which policy is judged, which may be
+/// the stored plan's.
+async fn ask_others(desk: &Desk, facts: &mut ReadinessFacts) {
+    facts.cloud = wire::cloud(&desk.settings, &facts.settings, facts.now).await;
+    facts.drill = drill::read(desk, facts.now);
 }
 
-/// Reads the record of the last drill. One that cannot be read is no reason to keep the rest from being judged.
-fn drill(desk: &Desk, at: NaiveDateTime) -> Asked<Drill> {
-    let untold = |why: String| {
-        let remedy = "write it as docs/readiness.md (Drills) shows, and name it: --drill FILE, or drill = \"…\" in \
-                      leeward.toml";
-        Asked::Untold(Untold { why, remedy: Some(remedy.to_owned()) })
-    };
-    let Some(path) = &desk.settings.drill else { return untold("no record of a drill is named".to_owned()) };
-    let shown = path.display();
-    let text = match std::fs::metadata(path).map(|facts| facts.len()) {
-        Ok(bytes) if bytes > DRILL_BYTES_MAX => return untold(format!("{shown} is no record of a drill: too large")),
-        _ => std::fs::read_to_string(path),
-    };
-    let read = text.map_err(|error| error.to_string()).and_then(|text| Ok((Drill::parse(&text)?, text)));
-    match read {
-        Ok((drill, text)) => {
-            let call = format!("{shown}, SHA-256 {}", Drill::hash(text.as_bytes()));
-            Asked::Told(Told { at, call, value: drill })
-        }
-        Err(why) => untold(format!("{shown} is no record of a drill: {why}")),
-    }
+/// What was seen, and the connection over which the control schema was read, if there is one.
+struct Looked {
+    facts: ReadinessFacts,
+    control: Option<Box<dyn Control>>,
 }
 
-async fn of_servers(desk: &Desk) -> Result<ReadinessFacts, Failure> {
+async fn look(desk: &Desk) -> Result<Looked, Failure> {
     let policy = &desk.settings.policy;
     let lane = &policy.settings().lane;
     let blind = |fault: &Fault| {
         let Unreached { what, remedy } = Unreached::of(fault, Side::Target);
         tracing::error!(remedy, "{what}");
         // There is no other clock to be had.
-        ReadinessFacts::unseen(chrono::Utc::now().naive_utc(), lane, policy.settings().clone(), &what)
+        let facts = ReadinessFacts::unseen(chrono::Utc::now().naive_utc(), lane, policy.settings().clone(), &what);
+        Looked { facts, control: None }
     };
     let target = match wire::endpoint(&desk.settings, Side::Target).await {
         Ok(target) => target,
         Err(Failure::Fault(fault)) => return Ok(blind(&fault)),
         Err(failure) => return Err(failure),
     };
-    let written = match Written::read(&target, lane).await {
-        Ok(written) => written,
+    let (written, control) = match Written::read(&target, lane).await {
+        Ok(read) => read,
         Err(fault) => return Ok(blind(&fault)),
     };
     let plan = written.plan.as_ref().ok().and_then(Option::as_ref);
@@ -106,7 +106,7 @@ async fn of_servers(desk: &Desk) -> Result<ReadinessFacts, Failure> {
     let scope = Scope { at: written.now, schemas: &schemas, planned: &planned };
     let (source, target) = tokio::join!(look_at_source(desk, scope), sight::look(&target, scope));
     let settings = settings(policy, plan.map(|plan| &plan.settings));
-    Ok(written.with(lane, settings, (source, target)))
+    Ok(Looked { facts: written.with(lane, settings, (source, target)), control })
 }
 
 /// Returns by what is judged. The policy that is given now says what is wanted now; without one it is what the plan was
@@ -148,17 +148,22 @@ struct Written {
     /// The source as it was last seen, or why nothing is known of that.
     source: Result<SideState, String>,
     silent_since: Option<NaiveDateTime>,
+    past: Result<Past, Fault>,
 }
 
 impl Written {
-    /// Reads everything, one after the other over one connection. A part that cannot be read costs no other part.
+    /// Reads everything, one after the other over one connection, and hands it back unless there is nothing to write to. A
+    /// part that cannot be read costs no other part.
     ///
     /// # Errors
     /// When the target cannot be reached, or breaks off.
-    async fn read(target: &leeward_mysql::endpoint::Endpoint, lane: &str) -> Result<Written, Fault> {
+    async fn read(
+        target: &leeward_mysql::endpoint::Endpoint,
+        lane: &str,
+    ) -> Result<(Written, Option<Box<dyn Control>>), Fault> {
         let mut control = wire::control(target).await?;
         if !control.exists().await? {
-            return Ok(Written {
+            let written = Written {
                 now: control.now().await?,
                 plan: Ok(None),
                 lane: Ok(None),
@@ -167,7 +172,9 @@ impl Written {
                 staged: Ok(Vec::new()),
                 source: Err("nothing of it was ever stored".to_owned()),
                 silent_since: None,
-            });
+                past: Ok(Past::default()),
+            };
+            return Ok((written, None));
         }
         // The lane's record comes before the tables': a cycle committed in between makes tables look newer, never the
         // lane.
@@ -180,8 +187,10 @@ impl Written {
         let applied_at = lane_record.as_ref().ok().and_then(Option::as_ref).and_then(|record| record.applied_at);
         // A cut that was applied later shows that the source had answered again.
         let silent_since = silence(control.as_mut(), lane).await.filter(|since| Some(*since) > applied_at);
+        let past = past::read(control.as_mut(), lane).await;
         let now = control.now().await?;
-        Ok(Written { now, plan, lane: lane_record, tables, lease, staged, source, silent_since })
+        let written = Written { now, plan, lane: lane_record, tables, lease, staged, source, silent_since, past };
+        Ok((written, Some(control)))
     }
 
     fn with(
@@ -215,11 +224,12 @@ impl Written {
             lease: dated(now, self.lease),
             staged: dated(now, self.staged),
             clock_difference_ms,
+            past: dated(now, self.past),
             contact,
             source,
             target: target.map_or_else(|why| SideState::unseen(&why), |look| look.state),
             cloud: Cloud::untold("it was not asked yet"),
-            drill: Asked::untold("it was not read yet"),
+            drill: cloud::Asked::untold("it was not read yet"),
         }
     }
 }

@@ -7,7 +7,9 @@ mod explain;
 mod parameters;
 mod report;
 mod schema;
+mod since;
 mod sync;
+mod trend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +19,7 @@ use super::catalogue::CATALOGUE;
 use super::cloud::{Asked, Cloud, Drill, DrillKind, Told};
 use super::facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
 use super::outcome::{CheckResult, Status};
+use super::trend::Past;
 use super::verdict::judge;
 use crate::class::{Class, Strategy};
 use crate::grants::Grants;
@@ -292,6 +295,7 @@ pub(super) fn ready() -> ReadinessFacts {
             cut_at: Some(at(98)),
             applied_at: Some(at(99)),
             clock_offset_ms: None,
+            exposed_ms: None,
             barrier: None,
             holders: Vec::new(),
         })),
@@ -305,6 +309,7 @@ pub(super) fn ready() -> ReadinessFacts {
         })),
         staged: known(source_objects()),
         clock_difference_ms: known(0),
+        past: known(Past::default()),
         contact: Contact::Answers,
         source,
         target,
