@@ -40,9 +40,14 @@ impl<'a> Finding<'a> {
             EvidenceKind::Sql => "a query",
             EvidenceKind::State => "Leeward's own state",
             EvidenceKind::Api => "AWS",
+            EvidenceKind::File => "a file",
         };
         let steps = check.remedy.iter().flat_map(|remedy| remedy.lines()).map(step).collect();
-        let evidence = format!("{} ({strength}, by {kind}; {seen})", evidence.text);
+        let calls = match evidence.calls.as_slice() {
+            [] => String::new(),
+            calls => format!(": {}", calls.join("; ")),
+        };
+        let evidence = format!("{} ({strength}, by {kind}{calls}; {seen})", evidence.text);
         Finding { check, tone: tone(check.status), evidence, steps }
     }
 }
