@@ -20,10 +20,16 @@ pub enum Key {
     AwsRoleArn,
     /// Something about the bucket that holds dumps.
     Store(StoreKey),
+    /// Bytes of rows in memory.
+    Memory,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
     LeaseTtl,
+    /// Where a running process tells how it is.
+    Listen,
+    /// In which form numbers are written to stdout.
+    Metrics,
     /// The configuration file itself.
     Config,
     /// Form of the result on stdout.
@@ -149,10 +155,11 @@ pub const SIDE_KEYS: [SideKey; 16] = [
     SideKey::Compression,
 ];
 
-const GENERAL_KEYS: [Key; 16] = [
+const GENERAL_KEYS: [Key; 19] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
+    Key::Memory,
     Key::Output,
     Key::LogFormat,
     Key::LogLevel,
@@ -166,6 +173,8 @@ const GENERAL_KEYS: [Key; 16] = [
     Key::Store(StoreKey::BucketOwner),
     Key::CycleInterval,
     Key::LeaseTtl,
+    Key::Listen,
+    Key::Metrics,
 ];
 
 impl Key {
@@ -191,7 +200,7 @@ impl Key {
             Key::Side(Side::Target, _) => Some("target"),
             Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => Some("aws"),
             Key::Store(_) => Some("store"),
-            Key::CycleInterval | Key::LeaseTtl => Some("sync"),
+            Key::CycleInterval | Key::LeaseTtl | Key::Listen => Some("sync"),
             _ => None,
         }
     }
@@ -227,8 +236,9 @@ impl Key {
         let everywhere =
             |name, kind, value_name, help| Spec { name, kind, places: Places::FlagAndFile, value_name, help };
         let flag = |name, value_name, help| Spec { name, kind: Kind::Text, places: Places::Flag, value_name, help };
-        let own =
-            |name, help| Spec { name, kind: Kind::Text, places: Places::OwnFlagAndFile, value_name: "TIME", help };
+        let own_of =
+            |name, value_name, help| Spec { name, kind: Kind::Text, places: Places::OwnFlagAndFile, value_name, help };
+        let own = |name, help| own_of(name, "TIME", help);
         match self {
             Key::Databases => everywhere(
                 "databases",
@@ -240,6 +250,13 @@ impl Key {
             Key::Policy => {
                 everywhere("policy", Kind::Path, "FILE", "What you want: a policy file. Default: the built-in policy")
             }
+            Key::Memory => everywhere(
+                "memory",
+                Kind::Text,
+                "SIZE",
+                "Rows in memory at once, whatever their number and width: at least 4 MiB. The process takes some 30 MiB \
+                 besides; a row that is larger passes alone [default: 16 MiB]",
+            ),
             Key::AwsRegion => everywhere(
                 "region",
                 Kind::Text,
@@ -262,6 +279,16 @@ impl Key {
             Key::LeaseTtl => {
                 own("lease_ttl", "After this long without renewal another process may take the lane [default: 30s]")
             }
+            Key::Listen => own_of(
+                "listen",
+                "ADDRESS",
+                "Answer /live, /ready, /status.json and /metrics here: PORT, on this machine alone, or ADDRESS:PORT",
+            ),
+            Key::Metrics => own_of(
+                "metrics",
+                "FORM",
+                "Write numbers to stdout as well: none, or emf for CloudWatch [default: none]",
+            ),
             Key::Config => flag("config", "FILE", "Configuration file. Default: leeward.toml here, if there is one"),
             Key::Output => flag("output", "FORM", "Form of the result on stdout: text or json [default: text]"),
             Key::LogFormat => flag(
@@ -418,6 +445,7 @@ mod tests {
         );
         assert_eq!(Key::CycleInterval.flag(), "cycle-interval");
         assert_eq!(Key::CycleInterval.path(), "sync.cycle_interval");
+        assert_eq!(Key::Listen.path(), "sync.listen");
         assert_eq!(Key::AwsRegion.variable(), "LEEWARD_AWS_REGION");
     }
 
