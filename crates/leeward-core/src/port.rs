@@ -2,6 +2,7 @@
 //! servers; a simulator can answer from memory.
 
 mod claims;
+pub mod store;
 mod sweep;
 mod throttle;
 

