@@ -112,7 +112,7 @@ each_kind! {
             ("?ca=another.pem", 1, ["was not issued by a trusted CA", "--source-ca-file"]),
             ("?ca=expired.pem", 1, ["every CA in expired.pem has expired, the last one on 2001-01-01", "global-bundle.pem"]),
             ("?ca=password.txt", 1, ["password.txt: it holds no PEM certificate", "--source-ca-file"]),
-            ("?ca=absent.pem", 3, ["absent.pem cannot be read", "the URL"]),
+            ("?ca=absent.pem", 3, ["absent.pem cannot be read", "LEEWARD_SOURCE_URL"]),
         ] {
             plan(&server, options, folder.path()).await?.exits(code).says(&words);
         }
@@ -139,7 +139,7 @@ each_kind! {
         }
         let ran = run("?ca=ca.pem").await?.exits(1).says(&[
             "user or password refused",
-            "\"Action\":\"rds-db:connect\"",
+            "allow rds-db:connect in the IAM policy",
             "AWSAuthenticationPlugin",
         ]);
         assert!(!shows_no_password(ran).text().contains("X-Amz-Signature"), "the token is shown");
@@ -165,7 +165,8 @@ async fn plan(server: &Server, options: &str, folder: &Path) -> Result<Ran> {
 /// A source that nobody will ask: what is wrong is found before.
 const SOURCE: &str = "mysql://127.0.0.1:9/";
 
-/// Whatever keeps a secret from being read is told by its cause and with a way out. No server is asked, so there is none.
+/// Whatever keeps a secret from being read is told by its cause and with a way out: with 1 what can go away by itself, with 3
+/// what somebody must change. No server is asked, so there is none.
 #[test]
 fn a_secret_that_cannot_be_read_is_told_by_its_cause() -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
@@ -186,15 +187,18 @@ fn a_secret_that_cannot_be_read_is_told_by_its_cause() -> Result<()> {
         };
         let no_keys = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
         run("shop", &[]).await?.exits(1).says(&["127.0.0.1:9", "does not answer"]);
-        run("harbor", &[]).await?.exits(1).says(&["there is no such secret", "list-secrets --region us-west-2"]);
+        run("harbor", &[]).await?.exits(3).says(&["there is no such secret", "list-secrets --region us-west-2"]);
         let elsewhere = [("AWS_REGION", "us-east-1")];
-        run("shop", &elsewhere).await?.exits(1).says(&["there is no such secret", "a secret lives in one Region"]);
-        run("shop/no-password", &[]).await?.exits(1).says(&["has no field \"password\"", "store the secret as JSON"]);
-        run("shop", &no_keys).await?.exits(1).says(&["look for AWS credentials", "taskRoleArn"]);
-        run("shop", &[("AWS_REGION", "")]).await?.exits(1).says(&["name the Region in the settings or in AWS_REGION"]);
+        run("shop", &elsewhere).await?.exits(3).says(&["there is no such secret", "a secret lives in one Region"]);
+        run("shop/no-password", &[])
+            .await?
+            .exits(3)
+            .says(&["the JSON object has no field", "store the secret as JSON"]);
+        run("shop", &no_keys).await?.exits(3).says(&["look for AWS credentials", "taskRoleArn"]);
+        run("shop", &[("AWS_REGION", "")]).await?.exits(3).says(&["name the Region in the settings or in AWS_REGION"]);
         let nobody = [("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
         run("shop", &nobody).await?.exits(1).says(&["cannot be reached", "open HTTPS from here to Secrets Manager"]);
-        run("arn:aws:s3:::shop", &[]).await?.exits(1).says(&["this ARN is not a secret's"]);
+        run("arn:aws:s3:::shop", &[]).await?.exits(3).says(&["this ARN is not a secret's"]);
         Ok(())
     })
 }
@@ -218,13 +222,13 @@ fn a_secret_of_another_account_is_read_by_a_role_there() -> Result<()> {
             leeward.env("LEEWARD_SOURCE_URL", SOURCE).env("AWS_REGION", REGION).run().await
         };
         let is_read = ["127.0.0.1:9", "does not answer"];
-        run(&[]).await?.exits(1).says(&["there is no such secret"]);
+        run(&[]).await?.exits(3).says(&["there is no such secret"]);
         run(&["--aws-role-arn", ROLE]).await?.exits(1).says(&is_read);
         run(&["--source-role-arn", ROLE]).await?.exits(1).says(&is_read);
         let other = "arn:aws:iam::444455556666:role/leeward";
-        run(&["--aws-role-arn", other]).await?.exits(1).says(&["there is no such secret"]);
+        run(&["--aws-role-arn", other]).await?.exits(3).says(&["there is no such secret"]);
         run(&["--aws-role-arn", other, "--source-role-arn", ROLE]).await?.exits(1).says(&is_read);
-        run(&["--source-role-arn", "leeward"]).await?.exits(1).says(&["write the role's ARN"]);
+        run(&["--source-role-arn", "leeward"]).await?.exits(3).says(&["write the role's ARN"]);
         Ok(())
     })
 }

@@ -125,6 +125,14 @@ impl Fault {
         self
     }
 
+    /// Returns it on one line with what lies below, for a log.
+    pub fn explained(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
     /// Returns what is done about it: the one table of decisions.
     pub fn decision(&self) -> Decision {
         let block = |remedy: &str| Decision::Block { remedy: self.place(remedy) };

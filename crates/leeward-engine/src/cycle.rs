@@ -98,7 +98,8 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let began = clock::now();
 
     let (Asked { from, delta_tables, limits, main }, request) = ask(lane, &picks);
-    let mut applying = Applying::new(apply.as_mut(), &lane.tables, &delta_tables, request.borders.len());
+    let mut applying =
+        Applying::new(apply.as_mut(), (&lane.tables, &lane.budget), &delta_tables, request.borders.len());
     let mut cut = hands.source.cut(&request, &mut applying).await?;
     let look_after = match from {
         From::Mark => None,
@@ -395,9 +396,16 @@ fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> Lane
         cut_at: if live { Some(times.at) } else { lane.record.cut_at },
         applied_at: Some(times.applied_at),
         clock_offset_ms: Some((times.target_now - times.at).num_milliseconds()),
+        exposed_ms: if live { exposed_ms(lane.record.cut_at, &times) } else { None },
         holders: lane.fence.holders(),
         barrier: lane.fence.held(),
     }
+}
+
+/// Returns how old the cut before is when the new one takes its place: their distance, and what applying took.
+fn exposed_ms(before: Option<NaiveDateTime>, times: &Times) -> Option<u64> {
+    let age = (times.at - before?) + (times.applied_at - times.target_now);
+    Some(u64::try_from(age.num_milliseconds()).unwrap_or_default())
 }
 
 fn state_event(state: &LaneState) -> Event {

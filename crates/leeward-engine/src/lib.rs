@@ -4,6 +4,7 @@
 mod accept;
 mod apply;
 pub mod brake;
+pub mod budget;
 mod census;
 pub mod clock;
 mod copy;

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::accept;
 use crate::brake::Braking;
+use crate::budget::Budget;
 use crate::clock;
 use crate::cycle::{self, CycleReport, Hands};
 use crate::demote;
@@ -68,6 +69,8 @@ pub struct SyncOptions {
     pub interval: Duration,
     /// When to end.
     pub until: Until,
+    /// Rows in memory.
+    pub budget: Budget,
 }
 
 /// Runs a lane until it is stopped or a person is needed.
@@ -82,7 +85,7 @@ pub async fn run(
     watch.leads(&lease);
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
     let outcome = async {
-        let lane = load(control.as_mut(), &options.lane).await?;
+        let lane = load(control.as_mut(), &options.lane).await?.within(&options.budget);
         let settings = &lane.plan.settings.scrub;
         let pace = ScrubPace::budget(settings.chunk_rows, settings.source_share, options.interval);
         let mut service = Service::new(servers.as_ref(), &lease, lane, pace);
@@ -128,7 +131,7 @@ async fn connect_control(
             Ok(control) => return Ok(control),
             Err(fault) if fault.decision() == Decision::Retry && patient(options.until, began) => {
                 watch.waits();
-                warn!(fault = %fault, "target not reachable yet; trying again");
+                warn!(fault = fault.explained(), "target not reachable yet; trying again");
                 pause(wait, stop).await?;
                 wait = (wait * 2).min(BACKOFF.1);
             }
@@ -353,15 +356,15 @@ impl<'a> Service<'a> {
             Decision::Block { .. } if until == Until::LiveOnce => return Err(fault),
             Decision::Retry if !patient(until, since) => return Err(fault),
             Decision::Block { remedy } if !stored => {
-                error!(fault = %fault, remedy, "lane blocked; it goes on by itself once this is remedied");
+                error!(fault = fault.explained(), remedy, "lane blocked; it goes on by itself once this is remedied");
                 self.store_blocked(&fault, &remedy).await;
             }
             Decision::Retry if clock::since(since) >= BLOCKED_AFTER && !stored => {
-                error!(fault = %fault, "lane blocked; trying again until it passes");
+                error!(fault = fault.explained(), "lane blocked; trying again until it passes");
                 self.store_blocked(&fault, &format!("wait, or look at why: {fault}")).await;
             }
             Decision::Retry | Decision::Block { .. } => {
-                warn!(fault = %fault, wait_ms = wait.as_millis(), "trying again")
+                warn!(fault = fault.explained(), wait_ms = wait.as_millis(), "trying again")
             }
         }
         Ok(wait)

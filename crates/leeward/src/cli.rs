@@ -133,6 +133,15 @@ Runs every check of the catalogue in a fixed order and prints the verdict: READY
 READY_WITH_WARNINGS or NOT_READY. What cannot be observed is not ready. Works while the source is
 unreachable.
 
+From one look it writes as many forms as are asked for, each file whole or not at all: HTML for
+people (one file, nothing else is loaded), JSON for programs, JUnit for a CI. A former JSON report
+given by --since shows what became better and worse; it may be the file that --json replaces.
+
+Examples:
+  leeward readiness
+  leeward readiness --html readiness.html --junit readiness.xml
+  leeward readiness --json readiness.json --since readiness.json
+
 Exit code 0 when ready, 2 when not.";
 
 /// What was typed.
@@ -288,6 +297,26 @@ pub struct VerifyArgs {
     /// Compare by this plan instead of the stored one
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+}
+
+/// Options of `readiness`.
+#[derive(Debug, Default, Args)]
+pub struct ReadinessArgs {
+    /// Write the report as one HTML file, for people and for the records
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Write the report as JSON, the same as --output json prints
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Write the report as JUnit XML, a test case for each check
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Compare with this former report (JSON) of the same lane and servers
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
 }
 
 impl Cli {

@@ -58,7 +58,7 @@ async fn dispatch(command: &Command, desk: &Desk) -> Result<Answer, Failure> {
         Command::Status => status::run(desk).await,
         Command::Accept(args) => accept::run(desk, args).await,
         Command::Verify(args) => verify::run(desk, args).await,
-        Command::Readiness(_) => readiness::run(desk).await,
+        Command::Readiness(args) => readiness::run(desk, args).await,
     }
 }
 

@@ -8,6 +8,7 @@ use leeward_core::fault::Fault;
 use leeward_core::lane::LaneState;
 use leeward_core::name::Side;
 use leeward_core::port::Lease;
+use leeward_engine::budget::Budget;
 use leeward_engine::cycle::CycleReport;
 use leeward_engine::sync::{self, SyncOptions, Until};
 use leeward_engine::watch::Watch;
@@ -50,6 +51,7 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
         claim: wire::claim(&desk.settings),
         interval: desk.settings.cycle_interval,
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
+        budget: Budget::new(desk.settings.memory_bytes),
     };
     let told =
         Told { log: Log::new(&options.lane), witness: Witness::start(&desk.settings, &options.lane).await?, vitals };

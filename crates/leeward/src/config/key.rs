@@ -20,6 +20,8 @@ pub enum Key {
     AwsRoleArn,
     /// Something about the bucket that holds dumps.
     Store(StoreKey),
+    /// Bytes of rows in memory.
+    Memory,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -153,10 +155,11 @@ pub const SIDE_KEYS: [SideKey; 16] = [
     SideKey::Compression,
 ];
 
-const GENERAL_KEYS: [Key; 18] = [
+const GENERAL_KEYS: [Key; 19] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
+    Key::Memory,
     Key::Output,
     Key::LogFormat,
     Key::LogLevel,
@@ -247,6 +250,13 @@ impl Key {
             Key::Policy => {
                 everywhere("policy", Kind::Path, "FILE", "What you want: a policy file. Default: the built-in policy")
             }
+            Key::Memory => everywhere(
+                "memory",
+                Kind::Text,
+                "SIZE",
+                "Rows in memory at once, whatever their number and width: at least 4 MiB. The process takes some 30 MiB \
+                 besides; a row that is larger passes alone [default: 16 MiB]",
+            ),
             Key::AwsRegion => everywhere(
                 "region",
                 Kind::Text,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use leeward_core::name::{SYSTEM_SCHEMAS, Side};
-use leeward_core::policy::Policy;
+use leeward_core::measure;
+use leeward_core::policy::{Policy, quantity};
+use leeward_engine::budget::Budget;
 
 use super::duration;
 use super::key::{Key, SideKey, StoreKey};
@@ -61,6 +63,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// In which form numbers are written to stdout.
     pub metrics: MetricsForm,
+    /// Bytes of rows in memory.
+    pub memory_bytes: u64,
     /// The configuration file that was read.
     pub file_path: Option<PathBuf>,
     /// What a person should know although nothing is wrong.
@@ -146,6 +150,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let aws = desk.aws();
     let store = desk.store(&aws);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
+    let memory_bytes = desk.memory();
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
     let (listen, metrics) = (desk.listen(), desk.metrics());
     desk.check_needs(needs);
@@ -161,6 +166,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
         listen,
         metrics: metrics.unwrap_or_default(),
+        memory_bytes: memory_bytes.unwrap_or(Budget::DEFAULT_BYTES),
         file_path: desk.file_path,
         warnings: desk.warnings,
     };
@@ -339,6 +345,29 @@ impl<'a> Desk<'a> {
                 None
             }
         }
+    }
+
+    /// Returns how many bytes of rows may be in memory.
+    fn memory(&mut self) -> Option<u64> {
+        let given = self.pick(Key::Memory)?.clone();
+        let least = measure::size(Budget::BYTES_MIN);
+        let text = match quantity::size_bytes(given.text()) {
+            Ok(bytes) if bytes < Budget::BYTES_MIN => {
+                format!(
+                    "{} is too little: the four pairs of connections of a copy need {least} to hand rows on; write {least} \
+                     or more, or leave it out for {}",
+                    shown(given.text()),
+                    measure::size(Budget::DEFAULT_BYTES)
+                )
+            }
+            Ok(bytes) if bytes > Budget::BYTES_MAX => {
+                format!("{} is more than any machine has; write {least} or more", shown(given.text()))
+            }
+            Ok(bytes) => return Some(bytes),
+            Err(_) => format!("{} is not a size; write a whole number and its unit, such as \"16 MiB\"", shown(given.text())),
+        };
+        self.mistakes.at(&given.origin, text);
+        None
     }
 
     /// Returns whether a switch is on.
