@@ -9,7 +9,7 @@ use leeward_mysql::endpoint::{Compression, TlsMode};
 
 use super::key::Key;
 use super::raw::{self, Environment, Surroundings};
-use super::resolve::{Need, Needs, Settings, resolve};
+use super::resolve::{MetricsForm, Need, Needs, Settings, resolve};
 use super::{Mistakes, PasswordFrom};
 
 const BOTH: Needs = Needs { source: Need::Must, target: Need::Must };
@@ -80,6 +80,21 @@ fn two_urls_are_enough() {
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
     let printed = format!("{settings:?}");
     assert!(!printed.contains("hunter"), "{printed}");
+}
+
+#[test]
+fn a_port_alone_is_one_of_this_machine_and_a_wider_address_is_warned_about() {
+    let listen = |text: &str| {
+        let file = format!("metrics = \"emf\"\n[sync]\nlisten = \"{text}\"\n");
+        let settings = Case::new().file("leeward.toml", &file).read(NEITHER).unwrap();
+        assert_eq!(settings.metrics, MetricsForm::Emf);
+        (settings.listen.unwrap().to_string(), settings.warnings.len())
+    };
+    assert_eq!(listen("9464"), ("127.0.0.1:9464".to_owned(), 0));
+    assert_eq!(listen("[::1]:9464"), ("[::1]:9464".to_owned(), 0));
+    assert_eq!(listen("0.0.0.0:9464"), ("0.0.0.0:9464".to_owned(), 1));
+    let settings = Case::new().read(NEITHER).unwrap();
+    assert_eq!((settings.listen, settings.metrics), (None, MetricsForm::None), "nothing listens unless it is asked for");
 }
 
 #[test]
