@@ -28,6 +28,7 @@ mod marks;
 mod memory;
 mod merge;
 mod readiness;
+mod readiness_rds;
 mod report;
 mod seed;
 mod seed_join;

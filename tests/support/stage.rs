@@ -174,7 +174,12 @@ impl Stage {
 
     /// Writes the policy: the test's lane on servers of its own, and what else is given.
     pub fn policy(&self, more: &str) -> Result<()> {
-        let text = format!("version = 1\nplatform = \"self-managed\"\n{more}\n[lane]\nname = \"{}\"\n", self.database);
+        self.policy_on("self-managed", more)
+    }
+
+    /// The same for a platform.
+    pub fn policy_on(&self, platform: &str, more: &str) -> Result<()> {
+        let text = format!("version = 1\nplatform = \"{platform}\"\n{more}\n[lane]\nname = \"{}\"\n", self.database);
         std::fs::write(self.path("policy.toml"), text).context("write the policy")
     }
 

@@ -19,6 +19,7 @@ use mysql_async::{Conn, QueryResult, Row, TextProtocol, Value};
 
 use crate::endpoint::{Endpoint, Timeouts};
 use crate::fault::{self, Cause, codes};
+pub use opening::{LogIn, log_in};
 pub use rows::{RowEvent, Rows};
 pub use settings::{SESSION_SETTINGS, Scope};
 

@@ -3,15 +3,20 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "aws")]
+mod cloud;
 pub mod sight;
 #[allow(dead_code, reason = "only commands that keep dumps use it")]
 pub mod store;
 
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
+use leeward_core::policy::{self, Platform};
 use leeward_core::port::{Claims, Control, Servers};
+use leeward_core::readiness::cloud::Cloud;
 use leeward_core::survey::Survey;
 use leeward_engine::lease::Claim;
 use leeward_mysql::control::MySqlControl;
@@ -121,6 +126,20 @@ pub async fn identity(endpoint: &Endpoint) -> Result<String, Fault> {
     let identity = survey::identity(&mut session).await;
     session.close().await;
     identity
+}
+
+/// Asks AWS about both servers, where they run there.
+pub async fn cloud(settings: &Settings, wanted: &policy::Settings, at: NaiveDateTime) -> Cloud {
+    if wanted.platform == Platform::SelfManaged {
+        return Cloud::untold("the servers are self-managed");
+    }
+    #[cfg(feature = "aws")]
+    return cloud::look(settings, wanted, at).await;
+    #[cfg(not(feature = "aws"))]
+    {
+        let _ = (settings, at);
+        Cloud::untold("this leeward was built without AWS")
+    }
 }
 
 /// Returns how this process names itself when it asks for the lease.

@@ -38,6 +38,8 @@ pub enum Key {
     LogFormat,
     /// How much is logged.
     LogLevel,
+    /// The record of the last drill.
+    Drill,
 }
 
 /// What can be set for the bucket that holds dumps.
@@ -90,6 +92,10 @@ pub enum SideKey {
     ReadTimeout,
     /// zlib on the wire.
     Compression,
+    /// The RDS instance or Multi-AZ cluster that the server is.
+    Instance,
+    /// The AWS Region that it is in.
+    Region,
 }
 
 /// What form a value has.
@@ -136,7 +142,7 @@ pub struct Spec {
 }
 
 /// All keys of one side, in the order of the help.
-pub const SIDE_KEYS: [SideKey; 16] = [
+pub const SIDE_KEYS: [SideKey; 18] = [
     SideKey::Url,
     SideKey::Host,
     SideKey::Port,
@@ -153,9 +159,11 @@ pub const SIDE_KEYS: [SideKey; 16] = [
     SideKey::ConnectTimeout,
     SideKey::ReadTimeout,
     SideKey::Compression,
+    SideKey::Instance,
+    SideKey::Region,
 ];
 
-const GENERAL_KEYS: [Key; 19] = [
+const GENERAL_KEYS: [Key; 20] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
@@ -173,6 +181,7 @@ const GENERAL_KEYS: [Key; 19] = [
     Key::Store(StoreKey::BucketOwner),
     Key::CycleInterval,
     Key::LeaseTtl,
+    Key::Drill,
     Key::Listen,
     Key::Metrics,
 ];
@@ -279,6 +288,13 @@ impl Key {
             Key::LeaseTtl => {
                 own("lease_ttl", "After this long without renewal another process may take the lane [default: 30s]")
             }
+            Key::Drill => Spec {
+                name: "drill",
+                kind: Kind::Path,
+                places: Places::OwnFlagAndFile,
+                value_name: "FILE",
+                help: "Record of the last drill",
+            },
             Key::Listen => own_of(
                 "listen",
                 "ADDRESS",
@@ -426,6 +442,20 @@ impl SideKey {
             SideKey::Compression => {
                 everywhere("compression", Kind::Switch, "BOOL", "Compress what passes to and from the {side} (zlib)")
             }
+            SideKey::Instance => Spec {
+                name: "instance",
+                kind: Kind::Text,
+                places: Places::OwnFlagAndFile,
+                value_name: "NAME",
+                help: "RDS instance or Multi-AZ cluster of the {side}",
+            },
+            SideKey::Region => Spec {
+                name: "region",
+                kind: Kind::Text,
+                places: Places::OwnFlagAndFile,
+                value_name: "REGION",
+                help: "AWS Region of the {side}",
+            },
         }
     }
 }

@@ -52,6 +52,10 @@ pub struct Settings {
     /// How AWS is reached.
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
     pub aws: AwsPlace,
+    /// What both servers are in RDS, as far as it was said.
+    pub rds: RdsNames,
+    /// The record of the last drill.
+    pub drill: Option<PathBuf>,
     /// How a bucket that holds dumps is reached.
     #[allow(dead_code, reason = "only commands that keep dumps reach it, and without the aws feature nothing does")]
     pub store: StorePlace,
@@ -80,6 +84,26 @@ pub struct AwsPlace {
     pub endpoint_url: Option<String>,
     /// A role to assume first.
     pub role_arn: Option<String>,
+}
+
+/// What both servers are in RDS, where their host names do not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+pub struct RdsNames {
+    /// The source.
+    pub source: RdsName,
+    /// The target.
+    pub target: RdsName,
+}
+
+/// What a server is in RDS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+pub struct RdsName {
+    /// The Region.
+    pub region: Option<String>,
+    /// Identifier of the instance or Multi-AZ cluster.
+    pub instance: Option<String>,
 }
 
 /// In which form numbers are written to stdout.
@@ -148,6 +172,8 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let databases = desk.databases();
     let policy = desk.policy();
     let aws = desk.aws();
+    let rds = RdsNames { source: desk.rds(Side::Source), target: desk.rds(Side::Target) };
+    let drill = desk.file(Key::Drill);
     let store = desk.store(&aws);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
     let memory_bytes = desk.memory();
@@ -161,6 +187,8 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         databases,
         policy,
         aws,
+        rds,
+        drill,
         store,
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
@@ -391,6 +419,13 @@ impl<'a> Desk<'a> {
             return None;
         }
         Some(given.text().to_owned())
+    }
+
+    fn rds(&mut self, side: Side) -> RdsName {
+        RdsName {
+            region: self.text(Key::Side(side, SideKey::Region)),
+            instance: self.text(Key::Side(side, SideKey::Instance)),
+        }
     }
 
     /// Returns where to listen. A port alone is one of this machine's: what is told there is told without a password.

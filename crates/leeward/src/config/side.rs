@@ -117,9 +117,11 @@ pub(super) fn resolve(desk: &mut Desk<'_>, side: Side) -> Option<SideSettings> {
     Some(SideSettings { side, host: host?, port: port?, user, password, role_arn, tls, timeouts, compression })
 }
 
-/// Returns whether anything at all was said about a side; if so and its host is missing, that is a mistake.
+/// Returns whether anything at all was said about a connection to a side; if so and its host is missing, that is a
+/// mistake. What it is in AWS can be said of a side that nobody connects to.
 fn is_touched(desk: &Desk<'_>, side: Side) -> bool {
-    super::key::SIDE_KEYS.iter().any(|&key| key != SideKey::Url && desk.pick(Key::Side(side, key)).is_some())
+    let apart = [SideKey::Url, SideKey::Instance, SideKey::Region];
+    super::key::SIDE_KEYS.iter().any(|key| !apart.contains(key) && desk.pick(Key::Side(side, *key)).is_some())
 }
 
 fn host(desk: &mut Desk<'_>, side: Side) -> Option<String> {
