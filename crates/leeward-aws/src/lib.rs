@@ -18,6 +18,7 @@ mod token;
 mod emulator;
 
 pub use account::AwsSettings;
+pub use arn::region_of_rds_host;
 pub use error::{AwsError, AwsErrorKind};
 pub use password::{Credentials, Secret};
 pub use secret::SecretSource;

@@ -1,11 +1,12 @@
 //! `leeward sync`: the long-running service, or with `--once` the way to its first moment in step.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use leeward_core::lane::LaneState;
 use leeward_core::name::Side;
+use leeward_core::port::Servers;
 use leeward_engine::budget::Budget;
 use leeward_engine::cycle::CycleReport;
 use leeward_engine::sync::{self, SyncOptions, Until, Watch};
@@ -16,6 +17,7 @@ use crate::cli::SyncArgs;
 use crate::config::Mistakes;
 use crate::config::mistake::Origin;
 use crate::report::sync::SyncOutcome;
+use crate::report::transfer::Transfer;
 use crate::{Answer, Failure, report, shutdown, wire};
 
 /// How often a lane that applies rows says so.
@@ -31,7 +33,7 @@ const QUIET_EVERY: Duration = Duration::from_secs(60);
 pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
     planning::refuse_same_server(desk).await?;
-    let servers = wire::servers(&desk.settings).await?;
+    let servers = wire::servers_for_rows(&desk.settings).await?;
     let lane = desk.settings.policy.settings().lane.clone();
     if let Some(path) = &args.plan {
         check_plan(desk, path).await?;
@@ -43,15 +45,17 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
         budget: Budget::new(desk.settings.memory_bytes),
     };
-    let told = Told { log: Log::new(&options.lane), witness: Witness::start(&desk.settings, &options.lane).await? };
-    let ran = sync::run(servers, &options, &told, &stop).await;
+    let log = Log::new(&options.lane, servers.clone());
+    let told = Told { log, witness: Witness::start(&desk.settings, &options.lane).await? };
+    let ran = sync::run(servers.clone(), &options, &told, &stop).await;
     let Told { log, witness } = told;
     witness.finish(if ran.is_ok() && args.once { Ending::InPeace } else { Ending::AtOnce }).await;
     ran?;
     if stop.is_cancelled() {
         tracing::info!("stopped; the lease is given back");
     }
-    let outcome = log.outcome();
+    let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
+    let outcome = SyncOutcome { transfer, ..log.outcome() };
     report::write(desk.talk, &outcome, || outcome.text())?;
     Ok(Answer::Yes)
 }
@@ -84,7 +88,10 @@ impl Watch for Told {
 }
 
 /// Says in the log what cycles did: every one at debug level, a change of state at once, and the rest summed up.
-struct Log(Mutex<Summary>);
+struct Log {
+    summary: Mutex<Summary>,
+    servers: Arc<dyn Servers>,
+}
 
 struct Summary {
     state: Option<LaneState>,
@@ -94,19 +101,19 @@ struct Summary {
 }
 
 impl Log {
-    fn new(lane: &str) -> Log {
+    fn new(lane: &str, servers: Arc<dyn Servers>) -> Log {
         let (since_told, total) = (SyncOutcome::new(lane), SyncOutcome::new(lane));
-        Log(Mutex::new(Summary { state: None, told: Instant::now(), since_told, total }))
+        Log { summary: Mutex::new(Summary { state: None, told: Instant::now(), since_told, total }), servers }
     }
 
     fn outcome(self) -> SyncOutcome {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).total
+        self.summary.into_inner().unwrap_or_else(PoisonError::into_inner).total
     }
 }
 
 impl Watch for Log {
     fn cycle(&self, report: &CycleReport) {
-        let mut summary = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         summary.total.add(report);
         summary.since_told.add(report);
         // Two machines' clocks: good enough for a person who watches. Readiness measures.
@@ -126,8 +133,10 @@ impl Watch for Log {
             LaneState::Seeding => "seeding",
             LaneState::Blocked { .. } => "blocked",
         };
+        let source_bytes_read = self.servers.passed(Side::Source).map_or(0, |passed| passed.read);
         tracing::info!(
-            lane, state, cycle, %cut_at, lag_ms, cycles, rows_applied, rows_compared, rows_repaired, "lane moved on"
+            lane, state, cycle, %cut_at, lag_ms, cycles, rows_applied, rows_compared, rows_repaired, source_bytes_read,
+            "lane moved on"
         );
         let lane = lane.clone();
         summary.state = Some(report.state.clone());

@@ -20,6 +20,8 @@ pub enum Key {
     AwsRoleArn,
     /// Bytes of rows in memory.
     Memory,
+    /// The list of prices.
+    Prices,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -80,6 +82,8 @@ pub enum Kind {
     Number,
     /// Yes or no.
     Switch,
+    /// A word, or yes or no; alone it is yes.
+    Choice,
     /// Several texts; with commas between them where there are no brackets.
     List,
 }
@@ -131,11 +135,12 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::Compression,
 ];
 
-const GENERAL_KEYS: [Key; 12] = [
+const GENERAL_KEYS: [Key; 13] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
     Key::Memory,
+    Key::Prices,
     Key::Output,
     Key::LogFormat,
     Key::LogLevel,
@@ -223,6 +228,12 @@ impl Key {
                 "SIZE",
                 "Rows in memory at once, whatever their number and width: at least 4 MiB. The process takes some 30 MiB \
                  besides; a row that is larger passes alone [default: 16 MiB]",
+            ),
+            Key::Prices => everywhere(
+                "prices",
+                Kind::Path,
+                "FILE",
+                "Prices to calculate with, in place of the built-in list of one day",
             ),
             Key::AwsRegion => everywhere(
                 "region",
@@ -334,7 +345,13 @@ impl SideKey {
                 "How long the {side} may stay silent before it counts as gone [default: 60s]",
             ),
             SideKey::Compression => {
-                everywhere("compression", Kind::Switch, "BOOL", "Compress what passes to and from the {side} (zlib)")
+                everywhere(
+                    "compression",
+                    Kind::Choice,
+                    "HOW",
+                    "Compress what passes to and from the {side}: zlib, off or auto, which measures the way to the source \
+                     before a seed or a sync [default: auto for the source, off for the target]",
+                )
             }
         }
     }

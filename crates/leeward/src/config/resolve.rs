@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use leeward_core::name::{SYSTEM_SCHEMAS, Side};
+use leeward_core::cost::Prices;
 use leeward_core::measure;
 use leeward_core::policy::{Policy, quantity};
 use leeward_engine::budget::Budget;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub lease_ttl: Duration,
     /// Bytes of rows in memory.
     pub memory_bytes: u64,
+    /// The prices: the file's, or the built-in ones.
+    pub prices: Prices,
     /// The configuration file that was read.
     pub file_path: Option<PathBuf>,
     /// What a person should know although nothing is wrong.
@@ -131,6 +134,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let aws = desk.aws();
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
     let memory_bytes = desk.memory();
+    let prices = desk.prices();
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
     desk.check_needs(needs);
     desk.check_two_servers(source.as_ref(), target.as_ref());
@@ -143,6 +147,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
         memory_bytes: memory_bytes.unwrap_or(Budget::DEFAULT_BYTES),
+        prices,
         file_path: desk.file_path,
         warnings: desk.warnings,
     };
@@ -319,6 +324,21 @@ impl<'a> Desk<'a> {
             Err(how) => {
                 self.mistakes.at(&given.origin, format!("{} is not a duration; {how}", shown(given.text())));
                 None
+            }
+        }
+    }
+
+    fn prices(&mut self) -> Prices {
+        let (Some(given), Some(path)) = (self.pick(Key::Prices).cloned(), self.file(Key::Prices)) else {
+            return Prices::builtin();
+        };
+        let shown = path.display();
+        let read = std::fs::read_to_string(&path).map_err(|error| vec![format!("it cannot be read: {error}")]);
+        match read.and_then(|text| Prices::parse(&text)) {
+            Ok(prices) => prices,
+            Err(wrong) => {
+                wrong.iter().for_each(|text| self.mistakes.at(&given.origin, format!("{shown}: {text}")));
+                Prices::builtin()
             }
         }
     }
