@@ -1,12 +1,14 @@
 //! What the black-box tests stand on: a stage with two servers, the binary as a process, and waits that end with an
 //! event.
 
+mod browser;
 mod definitions;
 mod leeward;
 mod stage;
 mod wait;
 mod whole;
 
+pub use browser::{Browser, Media};
 pub use definitions::{Writer, assert_same_definitions, ends_equal};
 pub use leeward::{Leeward, Ran, Running};
 pub use stage::{Stage, query};

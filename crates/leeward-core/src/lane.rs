@@ -104,6 +104,10 @@ pub struct LaneRecord {
     /// The target's clock less the source's at the last cycle, milliseconds; includes up to a round trip.
     #[serde(default)]
     pub clock_offset_ms: Option<i64>,
+    /// How old the consistent cut before had become when the last one took its place, milliseconds: the most that would have
+    /// been lost in between. Nothing where there was none before, or the last cycle brought none.
+    #[serde(default)]
+    pub exposed_ms: Option<u64>,
     /// Who held the fence at the last cycle, oldest first.
     pub holders: Vec<Holder>,
     /// The barrier that they held, which the next process goes on with.

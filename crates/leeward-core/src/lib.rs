@@ -13,6 +13,7 @@ pub mod fault;
 pub mod fence;
 pub mod fingerprint;
 pub mod grants;
+pub mod history;
 pub mod lane;
 pub mod mark;
 pub mod measure;

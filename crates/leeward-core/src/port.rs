@@ -2,6 +2,7 @@
 //! servers; a simulator can answer from memory.
 
 mod claims;
+pub mod store;
 mod sweep;
 mod throttle;
 
@@ -17,6 +18,7 @@ use crate::brake::Acceptance;
 use crate::digest::{Digest, KeyDigest, RowHash};
 use crate::fault::{Fault, FaultKind};
 use crate::fence::Observation;
+use crate::history::{Grain, Sample};
 use crate::lane::{LaneRecord, TableRecord};
 use crate::mark::Mark;
 use crate::name::TableName;
@@ -425,6 +427,10 @@ pub trait Control: Send {
 
     /// Returns a stored document and when it was stored.
     async fn facts(&mut self, name: &str) -> Result<Option<(NaiveDateTime, String)>, Fault>;
+
+    /// Returns how old cuts have become ([`LaneRecord::exposed_ms`]), as the records written have left it: the worst of each
+    /// slot, oldest first.
+    async fn samples(&mut self, lane: &str) -> Result<Vec<(Grain, Sample)>, Fault>;
 
     /// Adds events that no record goes with. It takes no lease: what was seen is true whoever has seen it.
     async fn add_events(&mut self, lane: &str, events: &[Event]) -> Result<(), Fault>;

@@ -21,6 +21,7 @@ use crate::pace::ScrubPace;
 use crate::picks::Picks;
 use crate::scrub::{self, Bench, Compared};
 use crate::soft::{self, SoftNext};
+use crate::standing::Standing;
 use crate::tombstone::{self, Buried};
 
 /// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
@@ -62,6 +63,8 @@ pub struct CycleReport {
     pub rows_compared: u64,
     /// Rows added, rewritten or deleted by the scrub, table by table.
     pub repairs: Vec<(TableName, u64)>,
+    /// How its tables stand afterwards.
+    pub standing: Standing,
     /// What happened, as stored.
     pub events: Vec<Event>,
     /// From its look at the source's threads to its commit.
@@ -152,6 +155,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         rows_applied,
         rows_compared,
         repairs,
+        standing: lane.standing(),
         events,
         took: clock::since(asked),
     })
@@ -391,9 +395,16 @@ fn lane_record(lane: &Lane, next: &[Next], stops: &[Stop], times: Times) -> Lane
         cut_at: if live { Some(times.at) } else { lane.record.cut_at },
         applied_at: Some(times.applied_at),
         clock_offset_ms: Some((times.target_now - times.at).num_milliseconds()),
+        exposed_ms: if live { exposed_ms(lane.record.cut_at, &times) } else { None },
         holders: lane.fence.holders(),
         barrier: lane.fence.held(),
     }
+}
+
+/// Returns how old the cut before is when the new one takes its place: their distance, and what applying took.
+fn exposed_ms(before: Option<NaiveDateTime>, times: &Times) -> Option<u64> {
+    let age = (times.at - before?) + (times.applied_at - times.target_now);
+    Some(u64::try_from(age.num_milliseconds()).unwrap_or_default())
 }
 
 fn state_event(state: &LaneState) -> Event {

@@ -134,6 +134,7 @@ impl Lane {
             cut_at: None,
             applied_at: None,
             clock_offset_ms: None,
+            exposed_ms: None,
             holders: Vec::new(),
             barrier: None,
         });

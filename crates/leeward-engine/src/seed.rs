@@ -177,7 +177,7 @@ async fn seed(
     control.migrate().await?;
     let mut report = SeedReport::default();
     let lease = match options.others {
-        Others::Wait => lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?,
+        Others::Wait => lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, (&|| {}, stop)).await?,
         Others::Join => {
             let ours =
                 join::until_ours(servers.as_ref(), (&plan, options), (tell, stop, throttle), &mut report).await?;

@@ -3,11 +3,13 @@
 
 mod chunks;
 pub mod claims;
+mod samples;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use leeward_core::brake::Acceptance;
 use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::history::{Grain, Sample};
 use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{PLAN_FORMAT, Plan, PlannedTable};
@@ -264,6 +266,11 @@ impl Control for MySqlControl {
         Ok(row.and_then(|row| Some((time(&row, 0)?, text(&row, 1)?.to_owned()))))
     }
 
+    async fn samples(&mut self, lane: &str) -> Result<Vec<(Grain, Sample)>, Fault> {
+        let rows = self.session.rows("read how old cuts have become", &samples::select_query(lane)).await?;
+        Ok(rows.iter().filter_map(samples::read).collect())
+    }
+
     async fn add_events(&mut self, lane: &str, events: &[Event]) -> Result<(), Fault> {
         if events.is_empty() {
             return Ok(());
@@ -328,6 +335,10 @@ pub(crate) fn records_query(lane: &str, (record, tables, events): Records<'_>) -
         time_or_null(record.applied_at),
         literal(&json(record)?)
     );
+    if let Some((applied_at, worst_ms)) = record.applied_at.zip(record.exposed_ms) {
+        query.push(';');
+        query.push_str(&samples::add_query(lane, applied_at, worst_ms));
+    }
     for some in tables.chunks(RECORDS_PER_STATEMENT) {
         query.push_str(";INSERT INTO leeward.table_state (lane,schema_name,table_name,state,cut_at,record) VALUES ");
         query.push_str(&table_rows(lane, some)?);

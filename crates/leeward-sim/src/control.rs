@@ -8,6 +8,7 @@ use leeward_core::alteration::{Alteration, Statement};
 use leeward_core::brake::Acceptance;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::HeldBarrier;
+use leeward_core::history::{Grain, Sample};
 use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
@@ -196,6 +197,10 @@ impl Control for SimControl {
 
     async fn facts(&mut self, _name: &str) -> Result<Option<(NaiveDateTime, String)>, Fault> {
         Ok(None)
+    }
+
+    async fn samples(&mut self, _lane: &str) -> Result<Vec<(Grain, Sample)>, Fault> {
+        Ok(Vec::new())
     }
 
     async fn add_events(&mut self, _lane: &str, _events: &[Event]) -> Result<(), Fault> {

@@ -7,6 +7,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Missing;
+use super::trend::Past;
 use crate::grants::Grants;
 use crate::lane::{LaneRecord, TableRecord};
 use crate::name::{Side, TableName};
@@ -51,6 +52,8 @@ pub struct ReadinessFacts {
     /// Source clock minus target clock, milliseconds, observed over both connections at nearly the same moment. Unknown
     /// when the source does not answer: then the lane's record tells what the last cycle saw.
     pub clock_difference_ms: Seen<i64>,
+    /// What was measured and judged before.
+    pub past: Seen<Past>,
     /// Whether the source answers now.
     pub contact: Contact,
     /// The source, live, or as stored by the last process that reached it.
@@ -188,6 +191,7 @@ impl ReadinessFacts {
             lease: unknown(why),
             staged: unknown(why),
             clock_difference_ms: unknown(why),
+            past: unknown(why),
             contact: Contact::Silent { since: None, why: why.to_owned() },
             source: SideState::unseen(why),
             target: SideState::unseen(why),

@@ -5,10 +5,16 @@
 //! datum with `?`, and an absent one makes it unknown. And all checks run, in declared order, every time (invariant 6).
 
 mod catalogue;
+mod cost;
 mod facts;
 mod outcome;
 pub(crate) mod page;
+mod pair;
+mod since;
+mod stamp;
+mod tables;
 mod text;
+mod trend;
 mod verdict;
 
 mod loss;
@@ -27,9 +33,15 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use cost::{Cost, CostItem};
 pub(crate) use definition::{knows_collation, plain_default, same_foreign_key, same_key};
 pub use facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
 pub use outcome::{Accepted, CheckResult, Evidence, EvidenceClass, EvidenceKind, Severity, Status};
+pub use page::{duration, time};
+pub use pair::{Pair, PlanLine, ServerLine, WaiverLine, WaiverUse};
 pub use parameters::VARIABLES;
+pub use since::{Change, Comparison, Former, Move, NotComparable, Way, compare};
+pub use tables::{Coverage, TableLine};
 pub use text::render_text;
+pub use trend::{Judged, Past, Point, Trend, remember};
 pub use verdict::{Objective, Readiness, SCHEMA_VERSION, Verdict, judge};

@@ -1,12 +1,13 @@
 //! What a check says, and the form in which it is reported.
 
 use chrono::{NaiveDate, NaiveDateTime};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::facts::ReadinessFacts;
+use super::stamp;
 
 /// How much a check weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Severity {
     /// The target cannot take over, or nobody knows whether it can.
     #[serde(rename = "B")]
@@ -23,7 +24,7 @@ pub enum Severity {
 }
 
 /// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// As it must be.
@@ -72,7 +73,7 @@ pub struct Evidence {
     /// The query or the piece of state.
     pub text: &'static str,
     /// The target's clock when the oldest datum of it was seen; nothing when nothing was.
-    #[serde(serialize_with = "utc_or_none")]
+    #[serde(serialize_with = "stamp::or_none::serialize")]
     pub at: Option<NaiveDateTime>,
     /// How long ago that was, seconds.
     pub age_s: Option<i64>,
@@ -143,6 +144,18 @@ pub(super) struct Check {
     pub(super) run: fn(&ReadinessFacts) -> Answer,
 }
 
+impl Severity {
+    /// Names it for a person.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Blocker => "blocker",
+            Severity::High => "high",
+            Severity::Medium => "medium",
+            Severity::Low => "low",
+        }
+    }
+}
+
 impl Outcome {
     pub(super) fn pass(at: NaiveDateTime, actual: impl Into<String>) -> Outcome {
         Outcome { status: Status::Pass, actual: actual.into(), remedy: None, at }
@@ -168,20 +181,20 @@ impl Missing {
 }
 
 impl Status {
+    /// Names it for a person.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Warn => "warn",
+            Status::Fail => "fail",
+            Status::Unknown => "unknown",
+            Status::NotApplicable => "not applicable",
+            Status::Waived => "waived",
+        }
+    }
+
     /// Returns whether a person should still look at it.
     pub fn is_open(self) -> bool {
         matches!(self, Status::Warn | Status::Fail | Status::Unknown)
-    }
-}
-
-/// Writes a UTC time so that a reader cannot take it for local time.
-pub(super) fn utc<S: Serializer>(at: &NaiveDateTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
-}
-
-fn utc_or_none<S: Serializer>(at: &Option<NaiveDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => utc(at, serializer),
-        None => serializer.serialize_none(),
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// Prints a duration in the unit that a person would choose.
-pub(crate) fn duration(ms: i64) -> String {
+pub fn duration(ms: i64) -> String {
     let seconds = ms as f64 / 1000.0;
     match seconds.abs() {
         s if s < 120.0 => format!("{seconds:.1} s"),
@@ -78,7 +78,7 @@ pub(crate) fn duration(ms: i64) -> String {
 }
 
 /// Prints a UTC time.
-pub(crate) fn time(at: NaiveDateTime) -> String {
+pub fn time(at: NaiveDateTime) -> String {
     format!("{} UTC", at.format("%Y-%m-%d %H:%M:%S%.3f"))
 }
 

@@ -2,6 +2,7 @@
 
 use super::outcome::{CheckResult, EvidenceKind, Severity, Status};
 use super::page::{duration, remedy, time, wrapped};
+use super::since::{Change, Comparison, Move, Way};
 use super::verdict::{Objective, Readiness};
 
 /// Ages below this are "now" to a person.
@@ -9,12 +10,19 @@ const NEWS_S: i64 = 60;
 
 /// Prints the report.
 pub fn render_text(readiness: &Readiness) -> String {
-    let Readiness { schema_version: _, generated_at, lane, verdict, rpo, rto, checks, words } = readiness;
+    let Readiness {
+        schema_version: _, leeward: _, generated_at, lane, verdict, rpo, rto, checks, words, since, ..
+    } = readiness;
+    // Servers, tables, waivers, the trend and the cost are for those who look longer: the other forms hold them.
+    let Readiness { pair: _, plan: _, tables: _, coverage: _, waivers: _, trend: _, cost: _, .. } = readiness;
     let mut text = format!("{verdict}\n");
     text.push_str(&wrapped("  ", 2, &format!("lane {lane}, {}", time(*generated_at))));
     text.push_str(&wrapped("  ", 2, &format!("RPO {}; RTO {}", objective(rpo), objective(rto))));
     for word in words {
         text.push_str(&wrapped("  - ", 4, word));
+    }
+    if let Some(since) = since {
+        changes(&mut text, since);
     }
     let blocking = |check: &CheckResult| {
         check.severity == Severity::Blocker && matches!(check.status, Status::Fail | Status::Unknown)
@@ -36,6 +44,40 @@ pub fn render_text(readiness: &Readiness) -> String {
     text
 }
 
+fn changes(text: &mut String, since: &Comparison) {
+    let Comparison { since: at, verdict, rpo_s, rto_s, moves, unchanged: _, words } = since;
+    text.push_str(&format!("\nSince {} ({}):\n", time(*at), since.summary()));
+    if verdict.was != verdict.is {
+        text.push_str(&wrapped("  ", 2, &format!("verdict {}, was {}", verdict.is, verdict.was)));
+    }
+    for (what, change) in [("RPO", rpo_s), ("RTO", rto_s)] {
+        if change.was != change.is {
+            let line = format!("{what} {}, was {}", measured(change.is), measured(change.was));
+            text.push_str(&wrapped("  ", 2, &line));
+        }
+    }
+    for word in words {
+        text.push_str(&wrapped("  - ", 4, word));
+    }
+    for one in moves {
+        let Move { id, title, severity: weight, way, was, is, was_actual: _, actual } = one;
+        let way = match way {
+            Way::Worse => "worse",
+            Way::Better => "better",
+            Way::Otherwise => "otherwise",
+        };
+        let status = |status: &Option<Status>| status.map_or("not there", Status::word);
+        let said = actual.as_ref().map(|actual| format!(": {actual}")).unwrap_or_default();
+        let change = Change { was: status(was), is: status(is) };
+        let line = format!("{title} is {}, was {}{said}", change.is, change.was);
+        text.push_str(&wrapped(&format!("  {way}: {id} {} ", weight.word()), 6, &line));
+    }
+}
+
+fn measured(seconds: Option<f64>) -> String {
+    seconds.map_or("not measured".to_owned(), |seconds| duration((seconds * 1000.0) as i64))
+}
+
 fn objective(objective: &Objective) -> String {
     let Objective { objective_s, measured_s } = objective;
     let wanted = duration(i64::try_from(objective_s.saturating_mul(1000)).unwrap_or(i64::MAX));
@@ -51,7 +93,7 @@ fn open(text: &mut String, title: &str, checks: Vec<&CheckResult>) {
     }
     text.push_str(&format!("\n{title} ({}):\n", checks.len()));
     for check in checks {
-        let head = format!("  {} {} ", check.id, severity(check.severity));
+        let head = format!("  {} {} ", check.id, check.severity.word());
         let what = match check.status {
             Status::Unknown => format!("{}: not known: {}", check.title, check.actual),
             _ => format!("{}: {}", check.title, check.actual),
@@ -93,13 +135,4 @@ fn group(text: &mut String, title: &str, checks: &[&CheckResult]) {
     let names: Vec<String> = checks.iter().map(|check| format!("{} {}", check.id, check.title)).collect();
     text.push_str(&format!("\n{title} ({}):\n", checks.len()));
     text.push_str(&wrapped("  ", 2, &names.join(", ")));
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Blocker => "blocker",
-        Severity::High => "high",
-        Severity::Medium => "medium",
-        Severity::Low => "low",
-    }
 }

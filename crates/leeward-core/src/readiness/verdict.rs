@@ -4,25 +4,32 @@
 use std::fmt;
 
 use chrono::NaiveDateTime;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::aws::NOT_APPLICABLE;
 use super::catalogue::CATALOGUE;
+use super::cost::Cost;
 use super::facts::{ReadinessFacts, seen};
 use super::loss::{exposure, statement};
-use super::outcome::{Accepted, Check, CheckResult, Evidence, EvidenceKind, Missing, Outcome, Severity, Status, utc};
+use super::outcome::{Accepted, Check, CheckResult, Evidence, EvidenceKind, Missing, Outcome, Severity, Status};
 use super::page::{duration, listed};
-use crate::policy::Platform;
+use super::pair::{self, Pair, PlanLine, WaiverLine, WaiverUse};
+use super::since::Comparison;
+use super::stamp;
+use super::tables::{self, Coverage, TableLine};
+use super::trend::{Trend, trend};
+use crate::policy::{Platform, Waiver};
 
-/// Version of the report's JSON form.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of the report's JSON form, which `docs/readiness.schema.json` describes. It is raised by whatever a reader of the
+/// form before would not understand or would misread.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Age past which what was seen proves nothing any more. Facts of the source are stored while it answers, so that older
 /// ones mean that nothing has kept them fresh for a day; a source that has been silent for so long is beyond any RPO.
 const FACT_AGE_S_MAX: i64 = 86_400;
 
 /// Whether the target could take over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Verdict {
     /// It could.
@@ -48,11 +55,17 @@ pub struct Objective {
 pub struct Readiness {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// The version of Leeward that judged.
+    pub leeward: &'static str,
     /// The target's clock.
-    #[serde(serialize_with = "utc")]
+    #[serde(serialize_with = "stamp::serialize")]
     pub generated_at: NaiveDateTime,
     /// The lane that was judged.
     pub lane: String,
+    /// The servers.
+    pub pair: Pair,
+    /// The stored plan; nothing where there is none.
+    pub plan: Option<PlanLine>,
     /// The answer.
     pub verdict: Verdict,
     /// How much would be lost.
@@ -63,6 +76,18 @@ pub struct Readiness {
     pub checks: Vec<CheckResult>,
     /// What a person should know before anything else, beginning with what would be lost.
     pub words: Vec<String>,
+    /// The planned tables, those that are furthest behind first.
+    pub tables: Vec<TableLine>,
+    /// How much is kept, and how much of that was compared.
+    pub coverage: Coverage,
+    /// Every waiver of the policy.
+    pub waivers: Vec<WaiverLine>,
+    /// What came before.
+    pub trend: Trend,
+    /// What changed since a former report; nothing where none was named.
+    pub since: Option<Comparison>,
+    /// What the pair costs; nothing where nobody has reckoned it.
+    pub cost: Option<Cost>,
 }
 
 /// Runs every check and concludes.
@@ -71,13 +96,23 @@ pub fn judge(facts: &ReadinessFacts) -> Readiness {
     let mut words = statement(facts);
     words.extend(about_platform(facts, &checks));
     words.extend(about_waivers(facts, &checks));
+    let tables = tables::tables(facts);
     Readiness {
         schema_version: SCHEMA_VERSION,
+        leeward: env!("CARGO_PKG_VERSION"),
         generated_at: facts.now,
         lane: facts.lane_name.clone(),
+        pair: pair::pair(facts),
+        plan: pair::plan(facts),
         verdict: conclude(&checks),
         rpo: Objective { objective_s: facts.settings.rpo_s, measured_s: measured_rpo_s(facts) },
         rto: Objective { objective_s: facts.settings.rto_s, measured_s: None },
+        coverage: tables::coverage(facts, &tables),
+        tables,
+        waivers: waivers(facts, &checks),
+        trend: trend(facts),
+        since: None,
+        cost: None,
         checks,
         words,
     }
@@ -197,7 +232,33 @@ fn about_waivers(facts: &ReadinessFacts, checks: &[CheckResult]) -> Vec<String> 
     words
 }
 
+fn waivers(facts: &ReadinessFacts, checks: &[CheckResult]) -> Vec<WaiverLine> {
+    let today = facts.now.date();
+    let covers = |id: &str| checks.iter().any(|check| check.id == id && check.status == Status::Waived);
+    let line = |waiver: &Waiver| WaiverLine {
+        check: waiver.check.clone(),
+        reason: waiver.reason.clone(),
+        until: waiver.until,
+        use_today: match (waiver.holds_on(today), covers(&waiver.check)) {
+            (false, _) => WaiverUse::Ended,
+            (true, true) => WaiverUse::Covers,
+            (true, false) => WaiverUse::Idle,
+        },
+    };
+    facts.settings.waivers.iter().map(line).collect()
+}
+
 impl Readiness {
+    /// Adds what changed since a former report.
+    pub fn with_comparison(self, since: Comparison) -> Readiness {
+        Readiness { since: Some(since), ..self }
+    }
+
+    /// Adds what the pair costs.
+    pub fn with_cost(self, cost: Cost) -> Readiness {
+        Readiness { cost: Some(cost), ..self }
+    }
+
     /// Returns the exit code: 0 when the target could take over, with warnings or without, else 2.
     pub fn exit_code(&self) -> u8 {
         match self.verdict {

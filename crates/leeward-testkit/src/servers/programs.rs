@@ -114,7 +114,7 @@ fn prepare_mariadb() -> Result<Programs> {
 }
 
 /// Returns what is on this machine, after its packages were installed where they were missing. Of several processes one installs.
-pub(super) fn found_or_installed<T>(packages: &[&str], look: fn() -> Result<Option<T>>) -> Result<T> {
+pub(crate) fn found_or_installed<T>(packages: &[&str], look: fn() -> Result<Option<T>>) -> Result<T> {
     if let Some(found) = look()? {
         return Ok(found);
     }
@@ -204,7 +204,7 @@ fn find_system_mysql() -> Result<Option<Programs>> {
 
 /// Finds a program on the search path and in the folders for system programs, which the search
 /// path of an ordinary user lacks.
-pub(super) fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))

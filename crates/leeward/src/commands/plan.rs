@@ -1,6 +1,5 @@
 //! `leeward plan`: what Leeward would do with each table, and why. Nothing is changed on either server.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -46,14 +45,5 @@ struct PlanOutcome {
 /// Writes the whole file or leaves what was there.
 fn save(plan: &Plan, path: &Path) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(plan)? + "\n";
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = std::fs::File::create(&part)
-        .and_then(|mut file| file.write_all(json.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&part, path));
-    if written.is_err() {
-        // What could not be finished is of no use to anybody; the first error is the one to report.
-        let _ = std::fs::remove_file(&part);
-    }
-    Ok(written?)
+    Ok(report::file::save(path, json.as_bytes())?)
 }

@@ -1,6 +1,10 @@
 //! `leeward readiness`: could the target take over now? Everything is collected here and judged in `leeward-core`. The
 //! source may be gone: then what the last process saw of it stands in, with its age.
 
+mod asked;
+mod past;
+
+use anyhow::Context;
 use chrono::NaiveDateTime;
 use leeward_core::doctor::Unreached;
 use leeward_core::fault::Fault;
@@ -9,11 +13,16 @@ use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
 use leeward_core::policy::{Policy, Settings};
 use leeward_core::port::{Control, LeaseRecord};
-use leeward_core::readiness::{self, Contact, Dated, ReadinessFacts, Seen, SideState};
+use leeward_core::readiness::{self, Contact, Dated, Past, ReadinessFacts, Seen, SideState};
 use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
 
+use self::asked::Asked;
 use super::{Desk, witness};
+use crate::cli::ReadinessArgs;
+use crate::config::resolve::MetricsForm;
+use crate::report::readiness::Rendered;
+use crate::service::emf;
 use crate::wire::sight::{self, Look, Scope};
 use crate::{Answer, Failure, report, wire};
 
@@ -21,28 +30,46 @@ use crate::{Answer, Failure, report, wire};
 ///
 /// # Errors
 /// When the target was not given, or stdout cannot be written. A target that cannot be read is not ready.
-pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
-    let verdict = readiness::judge(&facts(desk).await?);
+pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
+    let asked = Asked::of(args)?;
+    let seen = look(desk).await?;
+    let verdict = asked.compared(readiness::judge(&seen.facts))?;
+    let rendered = Rendered::of(&verdict)?;
+    asked.save(&rendered)?;
     report::write(desk.talk, &verdict, || readiness::render_text(&verdict))?;
+    if desk.settings.metrics == MetricsForm::Emf {
+        let line = emf::readiness_line(&verdict, chrono::Utc::now().naive_utc());
+        report::text::print(&line).context("write the numbers to stdout")?;
+    }
+    if let Some(control) = seen.control {
+        past::store(control, &seen.facts, &verdict).await;
+    }
     Ok(if verdict.exit_code() == 0 { Answer::Yes } else { Answer::No })
 }
 
-async fn facts(desk: &Desk) -> Result<ReadinessFacts, Failure> {
+/// What was seen, and the connection over which the control schema was read, if there is one.
+struct Looked {
+    facts: ReadinessFacts,
+    control: Option<Box<dyn Control>>,
+}
+
+async fn look(desk: &Desk) -> Result<Looked, Failure> {
     let policy = &desk.settings.policy;
     let lane = &policy.settings().lane;
     let blind = |fault: &Fault| {
         let Unreached { what, remedy } = Unreached::of(fault, Side::Target);
         tracing::error!(remedy, "{what}");
         // There is no other clock to be had.
-        ReadinessFacts::unseen(chrono::Utc::now().naive_utc(), lane, policy.settings().clone(), &what)
+        let facts = ReadinessFacts::unseen(chrono::Utc::now().naive_utc(), lane, policy.settings().clone(), &what);
+        Looked { facts, control: None }
     };
     let target = match wire::endpoint(&desk.settings, Side::Target).await {
         Ok(target) => target,
         Err(Failure::Fault(fault)) => return Ok(blind(&fault)),
         Err(failure) => return Err(failure),
     };
-    let written = match Written::read(&target, lane).await {
-        Ok(written) => written,
+    let (written, control) = match Written::read(&target, lane).await {
+        Ok(read) => read,
         Err(fault) => return Ok(blind(&fault)),
     };
     let plan = written.plan.as_ref().ok().and_then(Option::as_ref);
@@ -55,7 +82,7 @@ async fn facts(desk: &Desk) -> Result<ReadinessFacts, Failure> {
     let scope = Scope { at: written.now, schemas: &schemas, planned: &planned };
     let (source, target) = tokio::join!(look_at_source(desk, scope), sight::look(&target, scope));
     let settings = settings(policy, plan.map(|plan| &plan.settings));
-    Ok(written.with(lane, settings, (source, target)))
+    Ok(Looked { facts: written.with(lane, settings, (source, target)), control })
 }
 
 /// Returns by what is judged. The policy that is given now says what is wanted now; without one it is what the plan was
@@ -96,17 +123,22 @@ struct Written {
     /// The source as it was last seen, or why nothing is known of that.
     source: Result<SideState, String>,
     silent_since: Option<NaiveDateTime>,
+    past: Result<Past, Fault>,
 }
 
 impl Written {
-    /// Reads everything, one after the other over one connection. A part that cannot be read costs no other part.
+    /// Reads everything, one after the other over one connection, and hands it back unless there is nothing to write to. A
+    /// part that cannot be read costs no other part.
     ///
     /// # Errors
     /// When the target cannot be reached, or breaks off.
-    async fn read(target: &leeward_mysql::endpoint::Endpoint, lane: &str) -> Result<Written, Fault> {
+    async fn read(
+        target: &leeward_mysql::endpoint::Endpoint,
+        lane: &str,
+    ) -> Result<(Written, Option<Box<dyn Control>>), Fault> {
         let mut control = wire::control(target).await?;
         if !control.exists().await? {
-            return Ok(Written {
+            let written = Written {
                 now: control.now().await?,
                 plan: Ok(None),
                 lane: Ok(None),
@@ -115,7 +147,9 @@ impl Written {
                 staged: Ok(Vec::new()),
                 source: Err("nothing of it was ever stored".to_owned()),
                 silent_since: None,
-            });
+                past: Ok(Past::default()),
+            };
+            return Ok((written, None));
         }
         // The lane's record comes before the tables': a cycle committed in between makes tables look newer, never the
         // lane.
@@ -128,8 +162,10 @@ impl Written {
         let applied_at = lane_record.as_ref().ok().and_then(Option::as_ref).and_then(|record| record.applied_at);
         // A cut that was applied later shows that the source had answered again.
         let silent_since = silence(control.as_mut(), lane).await.filter(|since| Some(*since) > applied_at);
+        let past = past::read(control.as_mut(), lane).await;
         let now = control.now().await?;
-        Ok(Written { now, plan, lane: lane_record, tables, lease, staged, source, silent_since })
+        let written = Written { now, plan, lane: lane_record, tables, lease, staged, source, silent_since, past };
+        Ok((written, Some(control)))
     }
 
     fn with(
@@ -163,6 +199,7 @@ impl Written {
             lease: dated(now, self.lease),
             staged: dated(now, self.staged),
             clock_difference_ms,
+            past: dated(now, self.past),
             contact,
             source,
             target: target.map_or_else(|why| SideState::unseen(&why), |look| look.state),

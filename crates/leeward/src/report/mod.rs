@@ -2,6 +2,8 @@
 
 pub mod accept;
 pub mod fault;
+pub mod file;
+pub mod readiness;
 pub mod status;
 mod status_text;
 pub mod sync;

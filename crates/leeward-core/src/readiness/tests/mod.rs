@@ -5,7 +5,9 @@ mod data;
 mod parameters;
 mod report;
 mod schema;
+mod since;
 mod sync;
+mod trend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +16,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use super::catalogue::CATALOGUE;
 use super::facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
 use super::outcome::{CheckResult, Status};
+use super::trend::Past;
 use super::verdict::judge;
 use crate::class::{Class, Strategy};
 use crate::grants::Grants;
@@ -289,6 +292,7 @@ pub(super) fn ready() -> ReadinessFacts {
             cut_at: Some(at(98)),
             applied_at: Some(at(99)),
             clock_offset_ms: None,
+            exposed_ms: None,
             barrier: None,
             holders: Vec::new(),
         })),
@@ -302,6 +306,7 @@ pub(super) fn ready() -> ReadinessFacts {
         })),
         staged: known(source_objects()),
         clock_difference_ms: known(0),
+        past: known(Past::default()),
         contact: Contact::Answers,
         source,
         target,

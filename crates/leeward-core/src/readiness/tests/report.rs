@@ -178,7 +178,7 @@ fn both_forms_hold_the_same_and_nothing_secret() {
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     assert!(!text.contains('\u{1b}'));
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["schema_version"], 2);
     assert_eq!(json["verdict"], "NOT_READY");
     assert_eq!(json["generated_at"], "2026-11-20T12:01:40.000000Z");
     assert_eq!(json["rpo"]["objective_s"], 60);

@@ -31,6 +31,7 @@ fn lane(state: LaneState) -> LaneRecord {
         cut_at: ago(1_200),
         applied_at: ago(1_000),
         clock_offset_ms: Some(0),
+        exposed_ms: None,
         barrier: None,
         holders: vec![],
     }

@@ -1,0 +1,111 @@
+//! One check as the page shows it, in the order in which a person should read them.
+
+use leeward_core::readiness::{CheckResult, EvidenceClass, EvidenceKind, Severity, Status, duration, time};
+
+/// What to do, cut where it changes between words and what can be pasted.
+pub struct Step {
+    /// Where it is to be done, or the words themselves.
+    pub words: String,
+    /// What can be pasted; empty where there is nothing but words.
+    pub statement: String,
+}
+
+/// A check.
+pub struct Finding<'a> {
+    /// The check itself.
+    pub check: &'a CheckResult,
+    /// Its status as a class of the page.
+    pub tone: &'static str,
+    /// Where the evidence comes from, how strong it is and how old.
+    pub evidence: String,
+    /// What to do, step by step.
+    pub steps: Vec<Step>,
+}
+
+impl<'a> Finding<'a> {
+    /// Prepares a check.
+    pub fn of(check: &'a CheckResult) -> Finding<'a> {
+        let evidence = &check.evidence;
+        let seen = match (evidence.at, evidence.age_s) {
+            (Some(at), Some(age_s)) if age_s > 0 => format!("seen {} ago, {}", duration(age_s * 1000), time(at)),
+            (Some(at), _) => format!("seen {}", time(at)),
+            (None, _) => "not seen".to_owned(),
+        };
+        let strength = match check.evidence_class {
+            EvidenceClass::Tested => "tested",
+            EvidenceClass::Observed => "observed",
+            EvidenceClass::Declared => "declared",
+        };
+        let kind = match evidence.kind {
+            EvidenceKind::Sql => "a query",
+            EvidenceKind::State => "Leeward's own state",
+            EvidenceKind::Api => "AWS",
+        };
+        let steps = check.remedy.iter().flat_map(|remedy| remedy.lines()).map(step).collect();
+        let evidence = format!("{} ({strength}, by {kind}; {seen})", evidence.text);
+        Finding { check, tone: tone(check.status), evidence, steps }
+    }
+}
+
+/// Returns a status as a class of the page.
+pub fn tone(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "good",
+        Status::Warn => "warn",
+        Status::Fail => "bad",
+        Status::Unknown => "unknown",
+        Status::NotApplicable | Status::Waived => "plain",
+    }
+}
+
+/// Returns whether a check alone keeps the verdict at NOT_READY.
+pub fn blocks(check: &CheckResult) -> bool {
+    check.severity == Severity::Blocker && matches!(check.status, Status::Fail | Status::Unknown)
+}
+
+/// Returns what is open: by weight, then what failed before what is unknown before what warns, then in declared order.
+pub fn open(checks: &[CheckResult]) -> Vec<&CheckResult> {
+    let rank = |status: Status| match status {
+        Status::Fail => 0,
+        Status::Unknown => 1,
+        _ => 2,
+    };
+    let mut open: Vec<&CheckResult> = checks.iter().filter(|check| check.status.is_open()).collect();
+    open.sort_by_key(|check| (check.severity, rank(check.status)));
+    open
+}
+
+/// Cuts `on the target: GRANT …;` into where and what. A line that ends otherwise is words.
+fn step(line: &str) -> Step {
+    match line.split_once(": ") {
+        Some((place, statement)) if is_place(place) && statement.ends_with(';') => {
+            Step { words: format!("{place}:"), statement: statement.to_owned() }
+        }
+        _ if line.ends_with(';') && line.starts_with(|first: char| first.is_ascii_uppercase()) => {
+            Step { words: String::new(), statement: line.to_owned() }
+        }
+        _ => Step { words: line.to_owned(), statement: String::new() },
+    }
+}
+
+fn is_place(text: &str) -> bool {
+    ["on the source", "on the target", "on both sides"].iter().any(|place| text.ends_with(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_can_be_pasted_without_the_words_around_it() {
+        let cut = |line: &str| {
+            let Step { words, statement } = step(line);
+            (words, statement)
+        };
+        let lock = "ALTER USER `a`@`%` ACCOUNT LOCK;";
+        assert_eq!(cut(&format!("on the target: {lock}")), ("on the target:".to_owned(), lock.to_owned()));
+        assert_eq!(cut(lock), (String::new(), lock.to_owned()));
+        let prose = "run `leeward plan`, review it: then `leeward seed`";
+        assert_eq!(cut(prose), (prose.to_owned(), String::new()));
+    }
+}
