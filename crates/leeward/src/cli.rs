@@ -312,7 +312,7 @@ pub struct ReadinessArgs {
 
     /// Write the numbers of checks to stdout as well: none, or emf for CloudWatch [default: none]
     #[arg(long, value_name = "FORM")]
-    metrics: Option<String>,
+    pub metrics: Option<String>,
 }
 
 impl Cli {
