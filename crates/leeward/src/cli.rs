@@ -430,7 +430,7 @@ fn argument(key: Key) -> Arg {
         .hide_short_help(!is_everyday);
     match spec.kind {
         // `--source-compression` and `--source-compression=false`.
-        Kind::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        Kind::Switch | Kind::Choice => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
         _ => argument.action(ArgAction::Set),
     }
 }
