@@ -2,6 +2,9 @@
 
 use leeward_core::readiness::{CheckResult, EvidenceClass, EvidenceKind, Severity, Status, duration, time};
 
+/// Ages below this, in seconds, are "now" to a person.
+const NEWS_S: i64 = 60;
+
 /// What to do, cut where it changes between words and what can be pasted.
 pub struct Step {
     /// Where it is to be done, or the words themselves.
@@ -20,6 +23,8 @@ pub struct Finding<'a> {
     pub tone: &'static str,
     /// Where the evidence comes from, how strong it is and how old.
     pub evidence: String,
+    /// The same in short: its age only where it is old.
+    pub evidence_short: String,
     /// What to do, step by step.
     pub steps: Vec<Step>,
 }
@@ -44,8 +49,17 @@ impl<'a> Finding<'a> {
             EvidenceKind::Api => "AWS",
         };
         let steps = check.remedy.iter().flat_map(|remedy| remedy.lines()).map(step).collect();
-        let evidence = format!("{} ({strength}, by {kind}; {seen})", evidence.text);
-        Finding { check, tone: tone(check.status), evidence, steps }
+        let old = match evidence.age_s {
+            Some(age_s) if age_s >= NEWS_S => format!(", seen {} ago", duration(age_s * 1000)),
+            _ => String::new(),
+        };
+        Finding {
+            check,
+            tone: tone(check.status),
+            evidence: format!("{} ({strength}, by {kind}; {seen})", evidence.text),
+            evidence_short: format!("{} ({strength}{old})", evidence.text),
+            steps,
+        }
     }
 }
 
