@@ -18,6 +18,10 @@ use super::{PASSWORD, ROW_VALUE};
 /// How long one command may take before it counts as hung.
 const COMMAND_MAX: Duration = Duration::from_secs(150);
 
+/// How often a process's peak memory is read. It never falls, so only what happens in the last moment of a process can be
+/// missed.
+const PEAK_EVERY: Duration = Duration::from_millis(10);
+
 /// Prints of a failed command that are shown; enough for the fault and what led to it.
 const SHOWN_LINES: usize = 40;
 
@@ -134,6 +138,24 @@ impl Running {
         self.ended().await
     }
 
+    /// Waits for its end. Returns also how much memory was resident at its highest (VmHWM), in bytes.
+    pub async fn ended_with_peak(self) -> Result<(Ran, u64)> {
+        let id = self.id();
+        let ended = self.ended();
+        tokio::pin!(ended);
+        let mut peak = 0;
+        let mut look = tokio::time::interval(PEAK_EVERY);
+        loop {
+            tokio::select! {
+                ended = &mut ended => {
+                    ensure!(peak > 0, "its peak memory was not seen");
+                    return Ok((ended?, peak));
+                }
+                _ = look.tick() => peak = peak_bytes(id).unwrap_or(peak),
+            }
+        }
+    }
+
     /// Waits for its end.
     pub async fn ended(mut self) -> Result<Ran> {
         let waited = tokio::time::timeout(COMMAND_MAX, self.child.wait()).await;
@@ -199,6 +221,13 @@ impl Ran {
         }
         Ok(())
     }
+}
+
+/// Returns the peak of a process's resident memory; nothing when it has just ended.
+fn peak_bytes(id: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
 
 fn tail(text: &str) -> String {

@@ -125,6 +125,14 @@ impl Fault {
         self
     }
 
+    /// Returns it on one line with what lies below, for a log.
+    pub fn explained(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
     /// Returns what is done about it: the one table of decisions.
     pub fn decision(&self) -> Decision {
         let block = |remedy: &str| Decision::Block { remedy: self.place(remedy) };
@@ -202,6 +210,40 @@ impl fmt::Display for Fault {
             write!(f, " (table {table})")?;
         }
         write!(f, ": {}", self.kind)
+    }
+}
+
+impl FaultKind {
+    /// Returns its name in one word, for metrics: it never holds what the kind carries.
+    pub fn word(&self) -> &'static str {
+        match self {
+            FaultKind::UnknownHost => "unknown_host",
+            FaultKind::Unreachable => "unreachable",
+            FaultKind::TimedOut => "timed_out",
+            FaultKind::OutcomeUnknown => "outcome_unknown",
+            FaultKind::Tls => "tls",
+            FaultKind::AccessDenied => "access_denied",
+            FaultKind::MissingGrant(_) => "missing_grant",
+            FaultKind::UnknownDatabase(_) => "unknown_database",
+            FaultKind::ReadOnly => "read_only",
+            FaultKind::Conflict => "conflict",
+            FaultKind::DiskFull => "disk_full",
+            FaultKind::TooManyConnections => "too_many_connections",
+            FaultKind::TableMissing => "table_missing",
+            FaultKind::TableChanged => "table_changed",
+            FaultKind::PacketTooLarge => "packet_too_large",
+            FaultKind::RowsRefused => "rows_refused",
+            FaultKind::Outgrown(_) => "outgrown",
+            FaultKind::Triggers(_) => "triggers",
+            FaultKind::UniqueConflict => "unique_conflict",
+            FaultKind::LeaseLost => "lease_lost",
+            FaultKind::ClaimLost => "claim_lost",
+            FaultKind::StalePlan(_) => "stale_plan",
+            FaultKind::Refused(_) => "refused",
+            FaultKind::Server(_) => "server",
+            FaultKind::Unexpected => "unexpected",
+            FaultKind::Stopped => "stopped",
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::name::TableName;
 use globset::GlobMatcher;
 
 mod layers;
-mod quantity;
+pub mod quantity;
 mod rules;
 mod settings;
 mod value;

@@ -2,6 +2,7 @@
 //! servers; a simulator can answer from memory.
 
 mod claims;
+pub mod store;
 mod sweep;
 mod throttle;
 
@@ -67,6 +68,17 @@ pub trait TakePart: Send {
 pub trait TakeRows: Send {
     /// Takes some rows. An error ends the reading.
     async fn take(&mut self, rows: RowBatch) -> Result<(), Fault>;
+
+    /// Returns the bytes past which a row is to be read apart from others, after [`TakeRows::room`]: how wide a row is shows
+    /// only when it is in memory.
+    fn wide_from(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Waits until rows of up to so many bytes may be read. An error ends the reading.
+    async fn room(&mut self, _widest: u64) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// What a cut is asked for when it is opened.
@@ -214,11 +226,13 @@ pub trait Cut: Send {
     /// Finds the border `rows` rows after `after`; nothing when the table ends before.
     async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault>;
 
-    /// Fetches the rows with these keys; keys that the cut does not hold are left out.
-    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault>;
+    /// Fetches the rows with these keys and hands them on as they arrive; keys that the cut does not hold are left out. An
+    /// error of `take` costs the view.
+    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells], take: &mut dyn TakeRows) -> Result<(), Fault>;
 
-    /// Fetches a whole table without a key, refusing more than `rows_max`.
-    async fn all_rows(&mut self, table: &PlannedTable, rows_max: u64) -> Result<RowBatch, Fault>;
+    /// Fetches a whole table without a key and hands its rows on as they arrive. [`FaultKind::Outgrown`] after `rows_max` of
+    /// them if there are more.
+    async fn all_rows(&mut self, table: &PlannedTable, rows_max: u64, take: &mut dyn TakeRows) -> Result<(), Fault>;
 
     /// Describes tables as they are now, or were when the view was opened: servers differ. A table that was read in this
     /// cut cannot have been changed between its rows and this answer, since the cut holds it.
@@ -478,7 +492,8 @@ pub struct ChunkRecord {
 /// Reads chunks of the source, each in a short statement of its own. One connection.
 #[async_trait]
 pub trait ChunkReader: Send {
-    /// Reads a range and hands its rows on in key order.
+    /// Reads a range and hands its rows on: in key order, but for those that are wide (see [`TakeRows::wide_from`]), which come
+    /// last.
     async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault>;
 
     /// Reads several ranges in one round trip, each into a batch of its own, in order. Returns nothing when they hold more

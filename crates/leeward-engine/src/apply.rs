@@ -8,10 +8,12 @@ use chrono::NaiveDateTime;
 use leeward_core::class::Strategy;
 use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::lane::TableState;
-use leeward_core::port::{Apply, Cut, CutPart, Event, TakePart};
+use leeward_core::plan::PlannedTable;
+use leeward_core::port::{Apply, Cut, CutPart, Event, TakePart, TakeRows};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::table::Table;
 
+use crate::budget::Budget;
 use crate::delta::{AppliedRows, remembered_max};
 use crate::lane::{Lane, TableWork};
 use crate::tombstone::Named;
@@ -20,8 +22,8 @@ use crate::tombstone::Named;
 /// index holds, so a chain ends after as many rounds as it has links outside the window.
 const OWED_ROUNDS_MAX: usize = 64;
 
-/// Keys fetched at once when rows are owed or repaired; bounds the batch that is held in memory.
-const FETCH_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of a cell past which it is not kept of the last row of a delta: no clock, id or key is as long.
+const KEPT_CELL_BYTES: usize = 64 * 1024;
 
 /// Takes a cut's parts in.
 pub struct Applying<'a> {
@@ -42,6 +44,8 @@ pub struct Applying<'a> {
     /// What the cut has told of tables' definitions.
     pub described: Vec<Table>,
     touched: Option<usize>,
+    /// Rows of each window that are remembered at most.
+    remembered_max: usize,
 }
 
 /// What came of one delta.
@@ -53,7 +57,7 @@ pub struct DeltaOutcome {
     pub applied: u64,
     /// What the window held.
     pub window: AppliedRows,
-    /// The last rows, from which reading goes on when the limit was reached.
+    /// The last row, from which reading goes on when the limit was reached, without its long cells.
     pub last: RowBatch,
     /// Why the table could not be brought to the cut.
     pub failed: Option<Fault>,
@@ -74,12 +78,13 @@ impl<'a> Applying<'a> {
     /// Gets ready for as many deltas and borders as were asked for.
     pub fn new(
         apply: &'a mut dyn Apply,
-        tables: &'a [TableWork],
+        (tables, budget): (&'a [TableWork], &Budget),
         delta_tables: &'a [usize],
         borders: usize,
     ) -> Applying<'a> {
         Applying {
             apply,
+            remembered_max: remembered_max(budget, delta_tables.len()),
             tables,
             delta_tables,
             outcomes: delta_tables.iter().map(|_| DeltaOutcome::default()).collect(),
@@ -108,9 +113,11 @@ impl<'a> Applying<'a> {
         if outcome.failed.is_some() {
             return Ok(());
         }
-        let rows_max = remembered_max(self.delta_tables.len());
-        let fresh = table.applied.fresh(&rows, &table.planned.table.key_positions(), (&mut outcome.window, rows_max));
-        outcome.last = rows;
+        let key = table.planned.table.key_positions();
+        let fresh = table.applied.fresh(&rows, &key, (&mut outcome.window, self.remembered_max));
+        outcome.last = last_row(&rows);
+        // They may be as large as the rows that are written now.
+        drop(rows);
         if fresh.is_empty() {
             return Ok(());
         }
@@ -179,20 +186,59 @@ pub async fn settle_owed(
     Err(Fault::new(FaultKind::UniqueConflict, "write rows whose unique values changed hands").of(table.planned.name()))
 }
 
-/// Fetches rows by key from the cut and writes them, some at a time. Returns the keys of rows that they displaced.
+/// Fetches rows by key from the cut and writes them as they arrive. Returns the keys of rows that they displaced.
 pub async fn write_from_cut(
     cut: &mut dyn Cut,
     apply: &mut dyn Apply,
     table: &TableWork,
     keys: &[KeyCells],
 ) -> Result<Vec<KeyCells>, Fault> {
-    let at_once = usize::try_from(FETCH_BYTES / table.planned.row_bytes()).unwrap_or(usize::MAX).clamp(1, 1_000);
-    let mut displaced = Vec::new();
-    for some in keys.chunks(at_once) {
-        let rows = cut.rows(&table.planned, some).await?;
-        displaced.extend(apply.write(&table.planned, &rows).await?);
+    let mut writing = Writing::of(apply, &table.planned);
+    cut.rows(&table.planned, keys, &mut writing).await?;
+    writing.end()
+}
+
+/// Writes rows into the open target transaction as they arrive. A fault is told at the end, so that the reading goes on to
+/// its own: a view that is left in the middle of an answer is lost.
+pub struct Writing<'a> {
+    apply: &'a mut dyn Apply,
+    table: &'a PlannedTable,
+    displaced: Result<Vec<KeyCells>, Fault>,
+}
+
+impl<'a> Writing<'a> {
+    /// Begins to write rows of a table.
+    pub fn of(apply: &'a mut dyn Apply, table: &'a PlannedTable) -> Writing<'a> {
+        Writing { apply, table, displaced: Ok(Vec::new()) }
     }
-    Ok(displaced)
+
+    /// Returns the keys of rows that were displaced, or what kept rows from being written.
+    pub fn end(self) -> Result<Vec<KeyCells>, Fault> {
+        self.displaced
+    }
+}
+
+#[async_trait]
+impl TakeRows for Writing<'_> {
+    async fn take(&mut self, rows: RowBatch) -> Result<(), Fault> {
+        if let Ok(displaced) = &mut self.displaced {
+            match self.apply.write(self.table, &rows).await {
+                Ok(more) => displaced.extend(more),
+                Err(fault) => self.displaced = Err(fault),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the last of some rows without its long cells.
+fn last_row(rows: &RowBatch) -> RowBatch {
+    let mut last = RowBatch::new(rows.width());
+    if let Some(row) = rows.rows().checked_sub(1) {
+        let kept = |at| rows.cell(row, at).filter(|cell: &&[u8]| cell.len() <= KEPT_CELL_BYTES);
+        (0..rows.width()).for_each(|at| last.push_cell(kept(at)));
+    }
+    last
 }
 
 /// Returns an event for each table of which a delta has written more rows than the brake would let a comparison touch: it

@@ -17,9 +17,10 @@ use leeward_core::plan::PlannedTable;
 use leeward_core::port::{
     ChunkLoader, ChunkOf, ChunkReader, ChunkRecord, Claim, Lease, LoadMode, Member, Range, Servers,
 };
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budget;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::throttle::Throttle;
@@ -29,11 +30,6 @@ use feed::feed;
 use level::Level;
 pub use level::START;
 pub use together::is_small;
-
-/// Mean bytes of a table's rows from which on its chunks are copied one at a time, over one pair of connections: a row
-/// shows its width only when it has been read, by then every worker would hold one, and a connection keeps a buffer as
-/// large as the widest row that it has carried.
-const WIDE_ROW_BYTES: u64 = 256 * 1024;
 
 /// What the copy works with.
 pub struct Copy<'a> {
@@ -55,6 +51,8 @@ pub struct Copy<'a> {
     pub member: Option<&'a Member>,
     /// What keeps chunks from being begun.
     pub throttle: &'a Throttle,
+    /// Rows in memory.
+    pub budget: &'a Budget,
 }
 
 /// What came of the copy.
@@ -85,10 +83,6 @@ type Job<'a> = Vec<Work<'a>>;
 /// What the workers share.
 struct Shared<'a> {
     work: Mutex<mpsc::Receiver<Job<'a>>>,
-    /// Held by whoever has come upon a wide row.
-    wide: Semaphore,
-    /// The connections over which tables of wide rows are copied.
-    wide_pair: Mutex<Option<Pair>>,
     result: StdMutex<Copied>,
     failed: StdMutex<HashSet<TableName>>,
     /// Claims on chunks that are waiting or being copied.
@@ -105,13 +99,11 @@ impl<'a> Shared<'a> {
     fn new(copy: &Copy<'_>, work: mpsc::Receiver<Job<'a>>) -> Shared<'a> {
         Shared {
             work: Mutex::new(work),
-            wide: Semaphore::new(1),
-            wide_pair: Mutex::new(None),
             result: StdMutex::default(),
             failed: StdMutex::default(),
             held: StdMutex::default(),
             under_way: StdMutex::default(),
-            level: Level::new(copy.parallel),
+            level: Level::new(copy.parallel, copy.budget.workers_max()),
             drained: CancellationToken::new(),
             halt: copy.stop.child_token(),
         }
@@ -250,11 +242,7 @@ async fn copy_job(
             continue;
         }
         copy.throttle.pass(&shared.halt).await;
-        let copied = if work.table.row_bytes() >= WIDE_ROW_BYTES {
-            copy_chunk(copy, shared, &mut *shared.wide_pair.lock().await, &work).await
-        } else {
-            copy_chunk(copy, shared, pair, &work).await
-        };
+        let copied = copy_chunk(copy, shared, pair, &work).await;
         settle(copy, shared, &work, copied)?;
     }
     Ok(())
@@ -375,7 +363,7 @@ async fn try_chunk(
     mode: LoadMode,
 ) -> Result<(u64, u64), Fault> {
     let (reader, loader) = connect(copy, pair).await?;
-    let (mut sender, feed) = feed(&shared.wide, &shared.level);
+    let (mut sender, feed) = feed(copy.budget, &shared.level);
     let Work { table, chunk, claim } = work;
     let range = Range { table, keys: chunk.keys.clone() };
     let read = async {

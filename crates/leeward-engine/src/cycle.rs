@@ -21,6 +21,7 @@ use crate::pace::ScrubPace;
 use crate::picks::Picks;
 use crate::scrub::{self, Bench, Compared};
 use crate::soft::{self, SoftNext};
+use crate::standing::Standing;
 use crate::tombstone::{self, Buried};
 
 /// How long a mark that moved without rows may stay unwritten. It only decides how much is read again after a restart.
@@ -62,6 +63,8 @@ pub struct CycleReport {
     pub rows_compared: u64,
     /// Rows added, rewritten or deleted by the scrub, table by table.
     pub repairs: Vec<(TableName, u64)>,
+    /// How its tables stand afterwards.
+    pub standing: Standing,
     /// What happened, as stored.
     pub events: Vec<Event>,
     /// From its look at the source's threads to its commit.
@@ -95,7 +98,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let began = clock::now();
 
     let (Asked { from, delta_tables, limits, main }, request) = ask(lane, &picks);
-    let mut applying = Applying::new(apply.as_mut(), &lane.tables, &delta_tables, request.borders.len());
+    let mut applying = Applying::new(apply.as_mut(), (&lane.tables, &lane.budget), &delta_tables, request.borders.len());
     let mut cut = hands.source.cut(&request, &mut applying).await?;
     let look_after = match from {
         From::Mark => None,
@@ -152,6 +155,7 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
         rows_applied,
         rows_compared,
         repairs,
+        standing: lane.standing(),
         events,
         took: clock::since(asked),
     })

@@ -6,15 +6,16 @@ use leeward_core::port::{Delta, DeltaStart, delta_start};
 use leeward_core::row::RowBatch;
 use sha2::{Digest as _, Sha256};
 
+use crate::budget::Budget;
 use crate::lane::{Lane, TableWork};
 
-/// Rows of all windows that are remembered; 48 bytes each, so 24 MiB. A larger window is simply applied again, which is
-/// idempotent: the bound costs work and never correctness.
-const REMEMBERED_MAX: usize = 500_000;
+/// What remembering a row of a window takes.
+const REMEMBERED_BYTES: u64 = 48;
 
-/// Returns how many rows each of `tables` windows may remember.
-pub fn remembered_max(tables: usize) -> usize {
-    REMEMBERED_MAX / tables.max(1)
+/// Returns how many rows each of `tables` windows may remember: all of them together take as much as rows in memory may. A
+/// larger window is simply applied again, which is idempotent: the bound costs work and never correctness.
+pub fn remembered_max(budget: &Budget, tables: usize) -> usize {
+    budget.holds(REMEMBERED_BYTES) / tables.max(1)
 }
 
 /// Fingerprints of the rows in the last applied window. The next window is a part of that one and of what is new, so

@@ -16,6 +16,7 @@ use leeward_core::port::{Indexes, Lease, Servers, Shape, TablePart};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::budget::Budget;
 use crate::copy::{self, Copy};
 use crate::drift::Alter;
 use crate::look;
@@ -106,10 +107,10 @@ impl<'a> Errands<'a> {
         &mut self,
         servers: &'a dyn Servers,
         lease: &'a Lease,
-        (settings, tables): (SeedSettings, Vec<PlannedTable>),
+        (settings, budget, tables): (SeedSettings, Budget, Vec<PlannedTable>),
     ) {
         self.filling =
-            Some(Box::pin(async move { Done::Filled { tables: fill(servers, lease, &settings, &tables).await } }));
+            Some(Box::pin(async move { Done::Filled { tables: fill(servers, lease, (&settings, &budget), &tables).await } }));
     }
 
     /// Does the main work, with errands beside it.
@@ -162,7 +163,7 @@ async fn run_alter(servers: &dyn Servers, lease: &Lease, alter: &Alter, ran: &mu
 async fn fill(
     servers: &dyn Servers,
     lease: &Lease,
-    settings: &SeedSettings,
+    (settings, budget): (&SeedSettings, &Budget),
     tables: &[PlannedTable],
 ) -> Result<Vec<Filled>, Fault> {
     let mut shape = servers.shape().await?;
@@ -195,6 +196,7 @@ async fn fill(
         stop: &stop,
         member: None,
         throttle: &throttle,
+        budget,
     };
     let known = chunks.into_iter().filter(|chunk| names.contains(&chunk.table)).collect();
     let copied = copy::run(&copy, &made, known).await?;

@@ -16,6 +16,7 @@ use leeward_core::port::{DeltaStart, Event};
 use leeward_core::table::Table;
 use tracing::warn;
 
+use crate::budget::Budget;
 use crate::delta::{AppliedRows, RESTING_PAYS_ROWS};
 use crate::soft;
 
@@ -54,6 +55,8 @@ pub struct Lane {
     pub resting_pays_rows: u64,
     /// What resting marks are made of.
     pub rest: Rest,
+    /// Rows in memory.
+    pub budget: Budget,
 }
 
 /// What resting marks are made of (see [`Resting`]).
@@ -166,7 +169,13 @@ impl Lane {
             set_back_to: None,
             resting_pays_rows: RESTING_PAYS_ROWS,
             rest: Rest::default(),
+            budget: Budget::default(),
         }
+    }
+
+    /// Returns it with rows in memory bounded by this budget.
+    pub fn within(self, budget: &Budget) -> Lane {
+        Lane { budget: budget.clone(), ..self }
     }
 
     /// Returns whether nothing can be missing below a table's mark, so that it can be compared. The mark that a seed notes is
@@ -232,6 +241,7 @@ impl Lane {
     pub fn go_on_with(&mut self, stored: Lane) {
         let before = std::mem::replace(self, stored);
         self.observed = before.observed;
+        self.budget = before.budget;
         before.fence.clock().into_iter().for_each(|clock| self.fence.remember_clock(clock));
         before.set_back_to.into_iter().for_each(|lowest| self.clock_set_back(lowest));
     }

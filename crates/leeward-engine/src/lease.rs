@@ -50,12 +50,13 @@ pub async fn ask(control: &mut dyn Control, lane: &str, claim: &Claim) -> Result
     }
 }
 
-/// Waits until the lease is ours. Two processes started together: one works, one waits here.
+/// Waits until the lease is ours. Two processes started together: one works, one waits here. `waits` is called each time
+/// it was asked for in vain.
 pub async fn acquire(
     control: &mut dyn Control,
     lane: &str,
     claim: &Claim,
-    stop: &CancellationToken,
+    (waits, stop): (&(dyn Fn() + Sync), &CancellationToken),
 ) -> Result<Lease, Fault> {
     let mut told = String::new();
     loop {
@@ -71,6 +72,7 @@ pub async fn acquire(
                 }
             }
         }
+        waits();
         tokio::select! {
             () = tokio::time::sleep(ASK_EVERY) => {}
             () = stop.cancelled() => return Err(Fault::new(FaultKind::Stopped, "wait for the lease")),

@@ -4,6 +4,7 @@
 mod accept;
 mod apply;
 pub mod brake;
+pub mod budget;
 mod census;
 pub mod clock;
 mod copy;
@@ -27,8 +28,10 @@ pub mod repair;
 pub mod scrub;
 pub mod seed;
 mod soft;
+pub mod standing;
 mod sweep;
 pub mod sync;
 pub mod throttle;
 mod tombstone;
 pub mod verify;
+pub mod watch;

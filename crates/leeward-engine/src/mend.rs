@@ -7,7 +7,7 @@ use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Border, Range};
 use leeward_core::row::{KeyCells, KeyRange};
 
-use crate::apply::{settle_owed, write_from_cut};
+use crate::apply::{Writing, settle_owed, write_from_cut};
 use crate::fill;
 use crate::pace::RANGE_ROWS_MAX;
 use crate::scrub::{Bench, Compared};
@@ -94,7 +94,8 @@ async fn differing(bench: &mut Bench<'_>, range: &Range<'_>) -> Result<Differenc
 pub async fn whole(bench: &mut Bench<'_>, range: &Range<'_>) -> Result<(), Fault> {
     // The planner admitted it by size; twice its limit leaves room to grow until the next plan.
     let rows_max = bench.guard.lane.plan.settings.keyless.rows_max * 2;
-    let rows = bench.cut.all_rows(range.table, rows_max).await?;
     bench.apply.clear(range.table).await?;
-    bench.apply.write(range.table, &rows).await.map(|_| ())
+    let mut writing = Writing::of(&mut *bench.apply, range.table);
+    bench.cut.all_rows(range.table, rows_max, &mut writing).await?;
+    writing.end().map(|_| ())
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::table_fault;
 use crate::brake::Braking;
+use crate::budget::Budget;
 use crate::cycle::{self, Hands};
 use crate::lane::Lane;
 use crate::lease::{Claim, Heartbeat};
@@ -56,7 +57,7 @@ pub async fn connect(servers: &dyn Servers) -> Result<Connected, Fault> {
 pub async fn run(
     (servers, (mut source, mut target)): (&Arc<dyn Servers>, Connected),
     (lane, chosen): (&str, &[TableName]),
-    claim: &Claim,
+    (claim, budget): (&Claim, &Budget),
     tell: &dyn Tell,
     stop: &CancellationToken,
 ) -> Result<RepairReport, Fault> {
@@ -74,7 +75,7 @@ pub async fn run(
     };
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), claim.ttl_s);
     let work = async {
-        let mut lane = sync::load(control.as_mut(), lane).await?;
+        let mut lane = sync::load(control.as_mut(), lane).await?.within(budget);
         let events = readmit(&mut lane, chosen);
         let records: Vec<_> = lane.tables.iter().map(|table| &table.record).collect();
         control.record(&lease, &lane.record, &records, &events).await?;

@@ -18,6 +18,7 @@ use leeward_core::survey::ObjectFacts;
 use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budget;
 use crate::copy::{self, Copy};
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
@@ -59,6 +60,8 @@ pub struct SeedOptions {
     pub parallel: Option<usize>,
     /// How busy the source may be, over the policy's limit.
     pub max_source_load: Option<LoadLimit>,
+    /// Rows in memory.
+    pub budget: Budget,
 }
 
 impl SeedOptions {
@@ -174,7 +177,7 @@ async fn seed(
     control.migrate().await?;
     let mut report = SeedReport::default();
     let lease = match options.others {
-        Others::Wait => lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, stop).await?,
+        Others::Wait => lease::acquire(control.as_mut(), &plan.settings.lane, &options.claim, (&|| {}, stop)).await?,
         Others::Join => {
             let ours =
                 join::until_ours(servers.as_ref(), (&plan, options), (tell, stop, throttle), &mut report).await?;
@@ -189,7 +192,7 @@ async fn seed(
             (shape, control) = tokio::try_join!(servers.shape(), servers.control())?;
             existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
         }
-        let lane = take_up(control.as_mut(), plan, (&lease, objects, tell)).await?;
+        let lane = take_up(control.as_mut(), plan, (&lease, objects, tell)).await?.within(&options.budget);
         let mut seed = Seed { servers, options, tell, stop, throttle, lease: lease.clone(), lane, report };
         seed.run(shape.as_mut(), (&existing, objects)).await?;
         Ok(seed.report)
@@ -372,6 +375,7 @@ impl Seed<'_> {
             stop: self.stop,
             member: Some(&member),
             throttle: self.throttle,
+            budget: &self.options.budget,
         };
         let tables: Vec<&PlannedTable> = seeding.iter().map(|&at| &self.lane.tables[at].planned).collect();
         let copied = copy::run(&copy, &tables, known).await?;

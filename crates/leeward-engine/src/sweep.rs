@@ -31,8 +31,12 @@ const HELD_MAX: Duration = Duration::from_secs(10);
 /// Rows that the first round takes in; each further one takes in as many as [`ROUND_TIME`] lets it.
 const ROUND_ROWS_FIRST: u64 = 100_000;
 
-/// Rows that one round takes in at most. If all of them differ, their keys take some 50 MiB.
+/// Rows that one round takes in at most.
 const ROUND_ROWS_MAX: u64 = 500_000;
+
+/// Bytes of the budget for which a round takes in one row at most. If all of them differ, their keys take about three times
+/// as much.
+const BYTES_PER_ROW: u64 = 32;
 
 /// How much larger or smaller a round is than the one before.
 const ROUND_STEP: u64 = 4;
@@ -88,7 +92,8 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     async fn run(&mut self, bench: &mut Bench<'_>) -> Result<(), Fault> {
         let began = clock::now();
-        let mut rows_at_once = ROUND_ROWS_FIRST;
+        let rows_max = ROUND_ROWS_MAX.min(bench.guard.lane.budget.bytes() / BYTES_PER_ROW);
+        let mut rows_at_once = ROUND_ROWS_FIRST.min(rows_max);
         // Each round brings every stretch that it takes up further; after the time is up none is taken up.
         loop {
             let round_began = clock::now();
@@ -101,7 +106,7 @@ impl Sweep<'_> {
             }
             round.run(bench, &mut self.fields, &mut self.mending).await?;
             rows_at_once = match clock::since(round_began) {
-                took if took < ROUND_TIME.start => (rows_at_once * ROUND_STEP).min(ROUND_ROWS_MAX),
+                took if took < ROUND_TIME.start => (rows_at_once * ROUND_STEP).min(rows_max),
                 took if took > ROUND_TIME.end => (rows_at_once / ROUND_STEP).max(1),
                 _ => rows_at_once,
             };

@@ -12,6 +12,7 @@ use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::budget::Budget;
 use crate::accept;
 use crate::brake::Braking;
 use crate::clock;
@@ -22,6 +23,7 @@ use crate::errand::Errands;
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
 use crate::pace::ScrubPace;
+use crate::watch::Watch;
 
 /// How often definitions are compared. One query a side; a changed table of which no rows come is found within this time.
 const DRIFT_EVERY: Duration = Duration::from_secs(2);
@@ -67,12 +69,8 @@ pub struct SyncOptions {
     pub interval: Duration,
     /// When to end.
     pub until: Until,
-}
-
-/// Takes the news of a running lane. Called between cycles.
-pub trait Watch: Send + Sync {
-    /// A cycle was committed.
-    fn cycle(&self, report: &CycleReport);
+    /// Rows in memory.
+    pub budget: Budget,
 }
 
 /// Runs a lane until it is stopped or a person is needed.
@@ -82,11 +80,12 @@ pub async fn run(
     watch: &dyn Watch,
     stop: &CancellationToken,
 ) -> Result<(), Fault> {
-    let mut control = connect_control(servers.as_ref(), options, stop).await?;
-    let lease = lease::acquire(control.as_mut(), &options.lane, &options.claim, stop).await?;
+    let mut control = connect_control(servers.as_ref(), options, (watch, stop)).await?;
+    let lease = lease::acquire(control.as_mut(), &options.lane, &options.claim, (&|| watch.waits(), stop)).await?;
+    watch.leads(&lease);
     let heartbeat = Heartbeat::start(servers.clone(), lease.clone(), options.claim.ttl_s);
     let outcome = async {
-        let lane = load(control.as_mut(), &options.lane).await?;
+        let lane = load(control.as_mut(), &options.lane).await?.within(&options.budget);
         let settings = &lane.plan.settings.scrub;
         let pace = ScrubPace::budget(settings.chunk_rows, settings.source_share, options.interval);
         let mut service = Service::new(servers.as_ref(), &lease, lane, pace);
@@ -123,7 +122,7 @@ pub async fn load(control: &mut dyn Control, name: &str) -> Result<Lane, Fault> 
 async fn connect_control(
     servers: &dyn Servers,
     options: &SyncOptions,
-    stop: &CancellationToken,
+    (watch, stop): (&dyn Watch, &CancellationToken),
 ) -> Result<Box<dyn Control>, Fault> {
     let began = clock::now();
     let mut wait = BACKOFF.0;
@@ -131,7 +130,8 @@ async fn connect_control(
         match open_control(servers).await {
             Ok(control) => return Ok(control),
             Err(fault) if fault.decision() == Decision::Retry && patient(options.until, began) => {
-                warn!(fault = %fault, "target not reachable yet; trying again");
+                watch.waits();
+                warn!(fault = fault.explained(), "target not reachable yet; trying again");
                 pause(wait, stop).await?;
                 wait = (wait * 2).min(BACKOFF.1);
             }
@@ -259,6 +259,7 @@ impl<'a> Service<'a> {
                     }
                 }
                 Err(fault) => {
+                    watch.endures(&fault);
                     let wait = self.endure(fault, options.until).await?;
                     errands.beside(pause(wait, stop)).await?;
                 }
@@ -355,15 +356,15 @@ impl<'a> Service<'a> {
             Decision::Block { .. } if until == Until::LiveOnce => return Err(fault),
             Decision::Retry if !patient(until, since) => return Err(fault),
             Decision::Block { remedy } if !stored => {
-                error!(fault = %fault, remedy, "lane blocked; it goes on by itself once this is remedied");
+                error!(fault = fault.explained(), remedy, "lane blocked; it goes on by itself once this is remedied");
                 self.store_blocked(&fault, &remedy).await;
             }
             Decision::Retry if clock::since(since) >= BLOCKED_AFTER && !stored => {
-                error!(fault = %fault, "lane blocked; trying again until it passes");
+                error!(fault = fault.explained(), "lane blocked; trying again until it passes");
                 self.store_blocked(&fault, &format!("wait, or look at why: {fault}")).await;
             }
             Decision::Retry | Decision::Block { .. } => {
-                warn!(fault = %fault, wait_ms = wait.as_millis(), "trying again")
+                warn!(fault = fault.explained(), wait_ms = wait.as_millis(), "trying again")
             }
         }
         Ok(wait)

@@ -18,7 +18,7 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Ask, Border, Buckets, Cut, CutPart, CutRequest, Look, Range, Source, TakePart, TakeTold};
+use leeward_core::port::{Ask, Border, Buckets, Cut, CutPart, CutRequest, Look, Range, Source, TakePart, TakeRows, TakeTold};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::table::Table;
 use mysql_async::Row;
@@ -26,6 +26,7 @@ use mysql_async::Row;
 use self::answer::{Answer, of_table_alone};
 use self::held::{Held, Open};
 pub(crate) use self::question::rows_from;
+pub(crate) use self::sweep::rows_query;
 use self::question::{Asked, OPENING, What, border_query, by_schema, read_shapes, shape_queries, statements};
 use crate::digest::{self, bytes};
 use crate::endpoint::Endpoint;
@@ -39,7 +40,7 @@ use crate::survey;
 pub const BATCH_BYTES: usize = 256 * 1024;
 
 /// Keys in one fetch by key; keeps the statement below 64 KiB for usual keys and the optimizer's range memory small.
-const KEYS_PER_FETCH: usize = 500;
+pub(crate) const KEYS_PER_FETCH: usize = 500;
 
 /// How long a look or a cut waits for a table that is locked away: the shortest that servers offer. The table is left
 /// to the next cycle; the others must not wait with it.
@@ -171,7 +172,7 @@ impl MySqlCut<'_> {
             let mut answer = Answer::new(statement.what);
             loop {
                 match rows.next().await {
-                    Ok(RowEvent::Row(row)) => answer.add(&row, take).await?,
+                    Ok(RowEvent::Row(row)) => answer.add(row, take).await?,
                     Ok(RowEvent::EndOfSet) => break,
                     Ok(RowEvent::EndOfAll) => {
                         return Err(Fault::new(FaultKind::Unexpected, "read a cut").on(Side::Source));
@@ -210,7 +211,57 @@ pub async fn find_borders(
 
 /// Appends a text-protocol row to a batch.
 pub fn push_row(batch: &mut RowBatch, row: &Row) {
-    (0..row.len()).for_each(|at| batch.push_cell(bytes(row, at)));
+    push_cells(batch, row, row.len());
+}
+
+/// Appends the first cells of a text-protocol row to a batch.
+pub(crate) fn push_cells(batch: &mut RowBatch, row: &Row, count: usize) {
+    (0..count).for_each(|at| batch.push_cell(bytes(row, at)));
+}
+
+/// Reads rows of a table on a connection and hands them on as they arrive, a batch of [`BATCH_BYTES`] or one wider row at a
+/// time.
+pub(crate) async fn hand_on(
+    session: &mut Session,
+    query: &[u8],
+    table: &PlannedTable,
+    take: &mut dyn TakeRows,
+) -> Result<(), Fault> {
+    let width = table.table.wire_columns().len();
+    let mut rows = session.stream("read rows", query).await?;
+    let mut batch = RowBatch::new(width);
+    // The one result set ends with an event of its own, and only after the last is the connection free again.
+    loop {
+        let row = match rows.next().await? {
+            RowEvent::Row(row) => row,
+            RowEvent::EndOfSet => continue,
+            RowEvent::EndOfAll => break,
+        };
+        push_row(&mut batch, &row);
+        // A wide row should not be held twice while whoever takes it is waited for.
+        drop(row);
+        if batch.bytes() >= BATCH_BYTES {
+            take.take(std::mem::replace(&mut batch, RowBatch::new(width))).await?;
+        }
+    }
+    if !batch.is_empty() {
+        take.take(batch).await?;
+    }
+    Ok(())
+}
+
+/// Counts rows that are handed on.
+struct Counted<'t> {
+    take: &'t mut dyn TakeRows,
+    rows: u64,
+}
+
+#[async_trait]
+impl TakeRows for Counted<'_> {
+    async fn take(&mut self, rows: RowBatch) -> Result<(), Fault> {
+        self.rows += rows.rows() as u64;
+        self.take.take(rows).await
+    }
 }
 
 fn cells(row: &Row) -> KeyCells {
@@ -279,26 +330,24 @@ impl Cut for MySqlCut<'_> {
         find_border(&mut self.session, border).await
     }
 
-    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault> {
-        let mut fetched = RowBatch::new(table.table.wire_columns().len());
+    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells], take: &mut dyn TakeRows) -> Result<(), Fault> {
         for some in keys.chunks(KEYS_PER_FETCH) {
-            let query = sweep::rows_query(table, some);
-            let rows = self.session.rows("fetch rows by key", &query).await.map_err(|fault| fault.of(table.name()))?;
-            rows.iter().for_each(|row| push_row(&mut fetched, row));
+            let read = hand_on(&mut self.session, &rows_query(table, some), table, take).await;
+            read.map_err(|fault| fault.of(table.name()))?;
         }
-        Ok(fetched)
+        Ok(())
     }
 
-    async fn all_rows(&mut self, table: &PlannedTable, rows_max: u64) -> Result<RowBatch, Fault> {
+    async fn all_rows(&mut self, table: &PlannedTable, rows_max: u64, take: &mut dyn TakeRows) -> Result<(), Fault> {
         let list = sql::wire_list(&table.table);
         let query = format!("SELECT {list} FROM {} LIMIT {}", sql::table(table.name()), rows_max + 1);
-        let rows = self.session.rows("fetch a whole table", &query).await.map_err(|fault| fault.of(table.name()))?;
-        if rows.len() as u64 > rows_max {
-            return Err(Fault::new(FaultKind::Outgrown(rows_max), "fetch a whole table").of(table.name()));
+        let mut counted = Counted { take, rows: 0 };
+        let read = hand_on(&mut self.session, query.as_bytes(), table, &mut counted).await;
+        read.map_err(|fault| fault.of(table.name()))?;
+        match counted.rows > rows_max {
+            true => Err(Fault::new(FaultKind::Outgrown(rows_max), "fetch a whole table").of(table.name())),
+            false => Ok(()),
         }
-        let mut fetched = RowBatch::new(table.table.wire_columns().len());
-        rows.iter().for_each(|row| push_row(&mut fetched, row));
-        Ok(fetched)
     }
 
     async fn describe(&mut self, tables: &[&TableName]) -> Result<Vec<Table>, Fault> {

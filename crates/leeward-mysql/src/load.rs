@@ -5,6 +5,7 @@
 //! in plain statements.
 
 mod together;
+mod wide;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,70 +22,81 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::apply;
 use crate::apply::triggers::Sight;
 use crate::control;
-use crate::cut::{self, BATCH_BYTES};
+use crate::cut::{self, hand_on};
 use crate::digest::{self, text};
 use crate::endpoint::Endpoint;
-use crate::session::{RowEvent, Session};
+use crate::session::Session;
 use crate::sql;
 
 /// One source connection that reads chunks.
 pub struct MySqlReader {
-    session: Session,
+    endpoint: Endpoint,
+    /// Nothing after wide rows: a connection keeps a buffer as large as the widest row that it has carried.
+    session: Option<Session>,
 }
 
 impl MySqlReader {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlReader, Fault> {
-        Ok(MySqlReader { session: Session::open(endpoint, "seed").await? })
+        let session = Session::open(endpoint, "seed").await?;
+        Ok(MySqlReader { endpoint: endpoint.clone(), session: Some(session) })
+    }
+
+    async fn session(&mut self) -> Result<&mut Session, Fault> {
+        match &mut self.session {
+            Some(session) => Ok(session),
+            closed => Ok(closed.insert(Session::open(&self.endpoint, "seed").await?)),
+        }
     }
 }
 
 #[async_trait]
 impl ChunkReader for MySqlReader {
     async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault> {
-        let table = &range.table.table;
-        let query = read_query(range);
-        let width = table.wire_columns().len();
-        let of_table = |fault: Fault| fault.of(&table.name);
-        let mut rows = self.session.stream("read a chunk", &query).await.map_err(of_table)?;
-        let mut batch = RowBatch::new(width);
-        // The one result set ends with an event of its own, and only after the last is the connection free again.
-        loop {
-            let row = match rows.next().await.map_err(of_table)? {
-                RowEvent::Row(row) => row,
-                RowEvent::EndOfSet => continue,
-                RowEvent::EndOfAll => break,
-            };
-            cut::push_row(&mut batch, &row);
-            // A wide row should not be held twice while the loader is waited for.
-            drop(row);
-            if batch.bytes() >= BATCH_BYTES {
-                take.take(std::mem::replace(&mut batch, RowBatch::new(width))).await?;
+        let wide_from = take.wide_from();
+        let may_be_wide = sql::may_be_wide(&range.table.table, wide_from);
+        let session = self.session().await?;
+        let of_table = |fault: Fault| fault.of(range.table.name());
+        match (may_be_wide, range.table.has_key()) {
+            (false, _) => hand_on(session, &read_query(range), range.table, take).await.map_err(of_table)?,
+            // Its rows cannot be asked for one by one.
+            (true, false) => {
+                take.room(u64::MAX).await?;
+                hand_on(session, &read_query(range), range.table, take).await.map_err(of_table)?;
+                self.session = None;
             }
-        }
-        if !batch.is_empty() {
-            take.take(batch).await?;
+            (true, true) => {
+                let wide = wide::read_others(session, range, take).await.map_err(of_table)?;
+                if !wide.keys.is_empty() {
+                    wide::read(session, range.table, &wide, take).await.map_err(of_table)?;
+                    self.session = None;
+                }
+            }
         }
         Ok(())
     }
 
     async fn read_together(&mut self, ranges: &[Range<'_>], most: Most) -> Result<Option<Vec<RowBatch>>, Fault> {
-        together::read(&mut self.session, ranges, most).await
+        together::read(self.session().await?, ranges, most).await
     }
 
     async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
-        cut::find_border(&mut self.session, border).await
+        cut::find_border(self.session().await?, border).await
     }
 
     async fn borders(&mut self, borders: &[Border<'_>]) -> Result<Vec<Result<Option<KeyCells>, Fault>>, Fault> {
-        cut::find_borders(&mut self.session, borders).await
+        cut::find_borders(self.session().await?, borders).await
     }
 }
 
 /// Returns the query for all rows of a range in key order.
 fn read_query(range: &Range<'_>) -> Vec<u8> {
+    read_list(range, &sql::wire_list(&range.table.table))
+}
+
+fn read_list(range: &Range<'_>, list: &str) -> Vec<u8> {
     let table = &range.table.table;
-    let mut query = format!("SELECT {}", sql::wire_list(table)).into_bytes();
+    let mut query = format!("SELECT {list}").into_bytes();
     digest::push_from(&mut query, range);
     if let Some(key) = table.row_key() {
         query.extend_from_slice(format!(" ORDER BY {}", sql::border_list(&key)).as_bytes());

@@ -101,15 +101,55 @@ pub fn wire(column: &Column) -> String {
 
 /// Returns the select list of a table's wire columns.
 pub fn wire_list(table: &Table) -> String {
+    table.wire_columns().into_iter().map(|column| listed(table, column)).collect::<Vec<_>>().join(",")
+}
+
+fn listed(table: &Table, column: &Column) -> String {
     let key = table.row_key().unwrap_or_default();
-    let in_key = |column: &Column| key.iter().any(|part| part.name == column.name);
+    let in_key = key.iter().any(|part| part.name == column.name);
     // FLOAT(M,D) prints all digits that it can hold, and only those are stored as the same bits again. In a key it is
     // compared as a DOUBLE.
-    let listed = |column: &Column| match column.data_type == "float" && column.column_type.contains(',') {
-        true if !in_key(column) => ident(&column.name),
+    match column.data_type == "float" && column.column_type.contains(',') {
+        true if !in_key => ident(&column.name),
         _ => wire(column),
+    }
+}
+
+/// Bytes that a value of a column may have, where they may be many.
+fn long_bytes_max(column: &Column) -> Option<u64> {
+    match column.data_type.as_str() {
+        "text" | "blob" => Some(1 << 16),
+        "mediumtext" | "mediumblob" => Some(1 << 24),
+        "longtext" | "longblob" | "json" => Some(1 << 32),
+        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
+        | "geometrycollection" | "geomcollection" => Some(1 << 32),
+        _ => None,
+    }
+}
+
+/// Returns whether a row of a table can hold more than so many bytes in its long columns. All others together are bounded by
+/// the servers' row size of 64 KiB.
+pub fn may_be_wide(table: &Table, bytes_max: u64) -> bool {
+    table.wire_columns().into_iter().filter_map(long_bytes_max).sum::<u64>() > bytes_max
+}
+
+/// Returns the select list of a table's wire columns, in which long values of rows that hold more than `bytes_max` bytes of
+/// them are NULL, and after them how many bytes that are.
+pub fn guarded_list(table: &Table, bytes_max: u64) -> String {
+    let key = table.row_key().unwrap_or_default();
+    let is_long = |column: &Column| {
+        long_bytes_max(column).is_some() && key.iter().all(|part| part.name != column.name)
     };
-    table.wire_columns().into_iter().map(listed).collect::<Vec<_>>().join(",")
+    // The length of a JSON document is that of its text, which is what travels.
+    let length = |column: &Column| format!("COALESCE(LENGTH({}),0)", ident(&column.name));
+    let columns = table.wire_columns();
+    let long = columns.iter().filter(|column| is_long(column));
+    let bytes = long.map(|column| length(column)).collect::<Vec<_>>().join("+");
+    let list = columns.iter().map(|column| match is_long(column) {
+        true => format!("IF({bytes}>{bytes_max},NULL,{})", listed(table, column)),
+        false => listed(table, column),
+    });
+    format!("{},{bytes}", list.collect::<Vec<_>>().join(","))
 }
 
 /// Returns the expression of a key's CRC32, by which keys are counted and spread over buckets.

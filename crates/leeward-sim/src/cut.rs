@@ -9,7 +9,7 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, TakePart};
+use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, TakePart, TakeRows};
 use leeward_core::row::{KeyCells, KeyRange, RowBatch};
 use leeward_core::table::Table;
 
@@ -229,15 +229,20 @@ impl Cut for SimCut<'_> {
         Ok(rest.get(border.rows.max(1) as usize - 1).map(|row| row::key(row.id)))
     }
 
-    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells]) -> Result<RowBatch, Fault> {
+    async fn rows(&mut self, table: &PlannedTable, keys: &[KeyCells], take: &mut dyn TakeRows) -> Result<(), Fault> {
         self.handle.call("fetch rows of the source", Frailty::Connection).await?;
         let wanted: Vec<u32> = keys.iter().map(row::id).collect();
         let rows = self.rows_of(table).await?;
         let rows: Vec<Row> = rows.iter().filter(|row| wanted.contains(&row.id)).copied().collect();
-        Ok(batch(&rows))
+        take.take(batch(&rows)).await
     }
 
-    async fn all_rows(&mut self, _table: &PlannedTable, _rows_max: u64) -> Result<RowBatch, Fault> {
+    async fn all_rows(
+        &mut self,
+        _table: &PlannedTable,
+        _rows_max: u64,
+        _take: &mut dyn TakeRows,
+    ) -> Result<(), Fault> {
         Err(Handle::unexpected("fetch a whole table: every table of the model has a key"))
     }
 

@@ -84,7 +84,17 @@ exits with 0; a second one exits at once.
 Examples:
   leeward sync
   leeward sync --once           catch up, then exit
-  leeward sync --cycle-interval 2s";
+  leeward sync --cycle-interval 2s
+  leeward sync --listen 9464    answer /live, /ready, /status.json and /metrics on 127.0.0.1:9464
+  leeward sync --metrics emf    a line for CloudWatch a minute";
+
+const HEALTHCHECK_HELP: &str = "\
+Asks the `leeward sync` of this machine whether its loop goes on, at the address that both are given
+with --listen. It goes on while a server is away and while another process holds the lease: it is
+about the process, not about the servers. For the health check of a container:
+  [\"CMD\", \"/usr/local/bin/leeward\", \"healthcheck\"]
+
+Exit code 0 when it does; 1 when it does not, or nothing answers within 4 s.";
 
 const STATUS_HELP: &str = "\
 Prints what Leeward itself has written down on the target: lag, tables, what waits for a person
@@ -166,6 +176,9 @@ pub enum Command {
     /// Keep the target in step
     #[command(after_help = SYNC_HELP)]
     Sync(SyncArgs),
+    /// Ask whether the sync of this machine goes on
+    #[command(after_help = HEALTHCHECK_HELP)]
+    Healthcheck(HealthcheckArgs),
     /// Print lag, tables and what waits for a person
     #[command(after_help = STATUS_HELP)]
     Status,
@@ -236,6 +249,22 @@ pub struct SyncArgs {
     /// After this long without renewal another process may take the lane [default: 30s]
     #[arg(long, value_name = "TIME")]
     lease_ttl: Option<String>,
+
+    /// Answer /live, /ready, /status.json and /metrics here: PORT, on this machine alone, or ADDRESS:PORT
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+
+    /// Write numbers to stdout as well, once a minute: none, or emf for CloudWatch [default: none]
+    #[arg(long, value_name = "FORM")]
+    metrics: Option<String>,
+}
+
+/// Options of `healthcheck`.
+#[derive(Debug, Args)]
+pub struct HealthcheckArgs {
+    /// Where `sync` listens: PORT, or ADDRESS:PORT
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
 }
 
 /// Options of `accept`.
@@ -280,18 +309,28 @@ pub struct ReadinessArgs {
     /// Compare with this former report (JSON) of the same lane and servers
     #[arg(long, value_name = "FILE")]
     pub since: Option<PathBuf>,
+
+    /// Write the numbers of checks to stdout as well: none, or emf for CloudWatch [default: none]
+    #[arg(long, value_name = "FORM")]
+    pub metrics: Option<String>,
 }
 
 impl Cli {
     /// Returns the configuration keys that were given as flags.
     pub fn flags(&self) -> Vec<(Key, String)> {
-        let (cycle_interval, lease_ttl) = match &self.command {
-            Command::Seed(args) => (None, args.lease_ttl.clone()),
-            Command::Sync(args) => (args.cycle_interval.clone(), args.lease_ttl.clone()),
-            _ => (None, None),
+        let own = match &self.command {
+            Command::Seed(args) => vec![(Key::LeaseTtl, &args.lease_ttl)],
+            Command::Sync(args) => vec![
+                (Key::CycleInterval, &args.cycle_interval),
+                (Key::LeaseTtl, &args.lease_ttl),
+                (Key::Listen, &args.listen),
+                (Key::Metrics, &args.metrics),
+            ],
+            Command::Healthcheck(args) => vec![(Key::Listen, &args.listen)],
+            Command::Readiness(args) => vec![(Key::Metrics, &args.metrics)],
+            _ => vec![],
         };
-        let own = [(Key::CycleInterval, cycle_interval), (Key::LeaseTtl, lease_ttl)];
-        let own = own.into_iter().filter_map(|(key, text)| Some((key, text?)));
+        let own = own.into_iter().filter_map(|(key, text)| Some((key, text.clone()?)));
         self.config.0.iter().cloned().chain(own).collect()
     }
 }
@@ -336,6 +375,7 @@ fn argument(key: Key) -> Arg {
             (heading, spec.help.replace("{side}", &side.to_string()), side_key == SideKey::Url)
         }
         Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => ("AWS", spec.help.to_owned(), false),
+        Key::Store(_) => ("Dumps in S3", spec.help.to_owned(), false),
         Key::Output | Key::LogFormat | Key::LogLevel => ("Output", spec.help.to_owned(), true),
         _ => ("Scope", spec.help.to_owned(), true),
     };

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod progress;
 mod report;
+mod service;
 mod shutdown;
 mod telemetry;
 mod wire;

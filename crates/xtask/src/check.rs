@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::command::cargo;
+use crate::linters;
 
 /// Each check: its name and its cargo arguments. All of them run, whatever the others say.
 const CHECKS: [(&str, &[&str]); 3] = [
@@ -27,8 +28,13 @@ pub(crate) fn run() -> Result<ExitCode> {
             failed.push(name);
         }
     }
+    let linted = linters::run()?;
+    failed.extend(linted.failed);
+    for (name, why) in &linted.unchecked {
+        println!("check: NOT CHECKED: {name}: {why}");
+    }
     if failed.is_empty() {
-        println!("check: all {} passed", CHECKS.len());
+        println!("check: all {} passed", CHECKS.len() + linted.passed);
         return Ok(ExitCode::SUCCESS);
     }
     println!("check: FAILED: {}", failed.join(", "));

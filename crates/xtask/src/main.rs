@@ -8,6 +8,7 @@ mod check;
 mod command;
 mod demo;
 mod kinds;
+mod linters;
 mod servers;
 mod simulate;
 mod tally;
@@ -30,7 +31,7 @@ struct Cli {
 enum Task {
     /// Shows everything once: two regions, a slow link, a hurricane, and the proof.
     Demo(demo::DemoArgs),
-    /// Checks formatting, lints and documentation; warnings are errors.
+    /// Checks formatting, lints, documentation, and what is not Rust: Dockerfile, Terraform, alert rules; warnings are errors.
     Check,
     /// Runs every test, on every kind of database server that can be had.
     Test(test::TestArgs),

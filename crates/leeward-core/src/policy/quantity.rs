@@ -21,7 +21,10 @@ pub(super) fn duration_s(text: &str) -> Result<u64, String> {
 }
 
 /// Reads a size in bytes.
-pub(super) fn size_bytes(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// How a size is written.
+pub fn size_bytes(text: &str) -> Result<u64, String> {
     let expected =
         || format!("is not a size: write a whole number and B, KiB, MiB, GiB or TiB, such as \"16 MiB\", not {text:?}");
     quantity(text, &SIZE_UNITS).ok_or_else(expected)

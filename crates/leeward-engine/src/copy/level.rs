@@ -106,6 +106,8 @@ impl Climb {
 /// The level, as the workers of one copy share it.
 pub(super) struct Level {
     fixed: Option<usize>,
+    /// How many are tried at most, where it is not fixed.
+    max: usize,
     now: watch::Sender<usize>,
     widest: AtomicUsize,
     moved: AtomicU64,
@@ -122,10 +124,12 @@ impl Drop for Busy<'_> {
 }
 
 impl Level {
-    pub(super) fn new(fixed: Option<usize>) -> Level {
-        let start = fixed.unwrap_or(START).max(1);
+    pub(super) fn new(fixed: Option<usize>, bearable: usize) -> Level {
+        let max = bearable.clamp(1, MAX);
+        let start = fixed.unwrap_or(START.min(max)).max(1);
         Level {
             fixed: fixed.map(|fixed| fixed.max(1)),
+            max,
             now: watch::Sender::new(start),
             widest: AtomicUsize::new(start),
             moved: AtomicU64::new(0),
@@ -135,7 +139,7 @@ impl Level {
 
     /// Returns how many workers there may ever be.
     pub(super) fn workers_max(&self) -> usize {
-        self.fixed.unwrap_or(MAX)
+        self.fixed.unwrap_or(self.max)
     }
 
     /// Returns how many chunks are copied at once now.
@@ -179,7 +183,7 @@ impl Level {
     }
 
     async fn climb(&self, copy: &Copy<'_>) {
-        let mut climb = Climb::new(START, ceiling(copy.servers).await);
+        let mut climb = Climb::new(START, ceiling(copy.servers).await.min(self.max));
         loop {
             let (began, moved, waited) = (Instant::now(), self.moved.load(Ordering::Relaxed), copy.throttle.waited());
             tokio::time::sleep(WINDOW).await;
@@ -262,8 +266,8 @@ mod tests {
 
     #[test]
     fn a_fixed_level_stays() {
-        let level = Level::new(Some(7));
+        let level = Level::new(Some(7), 4);
         assert_eq!((level.now(), level.workers_max(), level.widest()), (7, 7, 7));
-        assert_eq!(Level::new(None).workers_max(), MAX);
+        assert_eq!(Level::new(None, 99).workers_max(), MAX);
     }
 }

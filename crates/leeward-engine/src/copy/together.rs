@@ -6,23 +6,27 @@ use leeward_core::fault::{Decision, Fault, FaultKind};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{ChunkOf, Most, Range};
 
-use super::{Copy, Job, Pair, Shared, WIDE_ROW_BYTES, Work, committed, connect, settle};
+use super::{Copy, Job, Pair, Shared, Work, committed, connect, settle};
 use crate::patience::Patience;
 
-/// Estimated bytes up to which a table is small, and of the tables that are copied together: they are held in memory by each
-/// worker, and a second's work at 1 MiB/s. InnoDB gives each table 16 KiB at least.
+/// Estimated bytes up to which a table is small, and of the tables that are copied together: they are held in memory, and a
+/// second's work at 1 MiB/s. InnoDB gives each table 16 KiB at least.
 const SMALL_BYTES: u64 = 1024 * 1024;
 
 /// Tables copied together. At 70 ms to the source, four workers spend 0.6 ms on the way for each table, a tenth of what the
 /// two servers do for one; twice as many would keep the locks of twice as many tables.
 const TABLES_MAX: usize = 32;
 
-/// What is read together is held back by no feed, so it is given up when it is so many times what was estimated.
-const GROWN_MAX: u64 = 4;
+/// What is read together is held back by no feed: so many times what was estimated is taken from the budget beforehand, and
+/// reading is given up beyond it.
+const GROWN_MAX: u64 = 2;
+
+/// Estimated bytes of a row from which on its table is not small: two of them would be half of what may be read together.
+const ROW_BYTES_MAX: u64 = 256 * 1024;
 
 /// Returns whether a table is small, by its estimate: it is then likely to be copied with others.
 pub fn is_small(table: &PlannedTable) -> bool {
-    table.data_bytes <= SMALL_BYTES && table.row_bytes() < WIDE_ROW_BYTES
+    table.data_bytes <= SMALL_BYTES && table.row_bytes() < ROW_BYTES_MAX
 }
 
 /// Small tables that wait until there are enough of them.
@@ -107,6 +111,7 @@ async fn try_all(
     let ranges: Vec<Range<'_>> =
         job.iter().map(|work| Range { table: work.table, keys: work.chunk.keys.clone() }).collect();
     let most = Most { bytes: GROWN_MAX * SMALL_BYTES, rows: copy.chunk_rows };
+    let _held = copy.budget.take(most.bytes).await;
     let Some(rows) = reader.read_together(&ranges, most).await? else {
         *pair = None;
         return Ok(false);

@@ -151,6 +151,7 @@ impl Join<'_> {
             stop: self.stop,
             member: Some(&member),
             throttle: self.throttle,
+            budget: &self.options.budget,
         };
         let tables: Vec<&PlannedTable> = stored.tables.iter().collect();
         let mut copied = (0, 0);

@@ -6,33 +6,58 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::port::{TakeTold, Told};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-/// Parts under way at most, half a MiB each.
+use crate::budget::{Budget, Held};
+
+/// Parts under way at most: lists of half a MiB each. Rows are bounded by the budget besides.
 const PARTS_MAX: usize = 16;
 
+/// A part, and what it holds of the budget.
+type Sent = (Told, Option<Held>);
+
 /// Where the cut puts its answers.
-pub struct Telling(Sender<Told>);
+pub struct Telling<'a> {
+    parts: Sender<Sent>,
+    budget: &'a Budget,
+}
 
 /// Where they arrive.
-pub struct Answers(Receiver<Told>);
+pub struct Answers {
+    parts: Receiver<Sent>,
+    /// Held for the rows that are at work on.
+    in_hand: Option<Held>,
+}
 
 /// Makes the two ends.
-pub fn channel() -> (Telling, Answers) {
+pub fn channel(budget: &Budget) -> (Telling<'_>, Answers) {
     let (sender, receiver) = mpsc::channel(PARTS_MAX);
-    (Telling(sender), Answers(receiver))
+    (Telling { parts: sender, budget }, Answers { parts: receiver, in_hand: None })
 }
 
 #[async_trait]
-impl TakeTold for Telling {
+impl TakeTold for Telling<'_> {
     async fn take(&mut self, told: Told) -> Result<(), Fault> {
+        let held = match &told {
+            Told::Rows { rows, .. } => Some(self.budget.take(rows.bytes() as u64).await),
+            _ => None,
+        };
+        let is_alone = matches!(&told, Told::Rows { rows, .. } if self.budget.holds(rows.bytes() as u64) == 1);
         // A closed channel means that the other end has met a fault, which is told from there.
-        self.0.send(told).await.map_err(|_| cut_off())
+        self.parts.send((told, held)).await.map_err(|_| cut_off())?;
+        if is_alone {
+            // No other row is read until it is written.
+            drop(self.budget.take_all().await);
+        }
+        Ok(())
     }
 }
 
 impl Answers {
     /// Returns the next part.
     pub async fn next(&mut self) -> Result<Told, Fault> {
-        self.0.recv().await.ok_or_else(cut_off)
+        self.in_hand = None;
+        let (told, held) = self.parts.recv().await.ok_or_else(cut_off)?;
+        self.in_hand = held;
+        Ok(told)
     }
 
     /// Drops what is left of an ask.

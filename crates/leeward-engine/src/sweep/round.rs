@@ -149,7 +149,8 @@ impl Round {
                 .iter()
                 .map(|one| Ask::Digest(Range { table: fields[one.field].planned, keys: one.stretch.keys.clone() })),
         );
-        let (mut telling, mut answers) = answers::channel();
+        let budget = bench.guard.lane.budget.clone();
+        let (mut telling, mut answers) = answers::channel(&budget);
         let cut = &mut *bench.cut;
         let asking = async move { cut.ask(&asks, &mut telling).await };
         let mut taking = Taking { apply: &mut *bench.apply, guard: bench.guard, fields, mending };

@@ -33,7 +33,8 @@ impl<'a> Service<'a> {
         if !planned.is_empty() {
             errands.note(self.servers, self.lane.plan.fence.clone(), planned);
         } else if !seeding.is_empty() {
-            errands.fill(self.servers, self.lease, (self.lane.plan.settings.seed.clone(), seeding));
+            let (settings, budget) = (self.lane.plan.settings.seed.clone(), self.lane.budget.clone());
+            errands.fill(self.servers, self.lease, (settings, budget, seeding));
         }
     }
 

@@ -29,24 +29,26 @@ impl<'a> Answer<'a> {
         Answer { what, rows: 0, batch: RowBatch::new(width), border: None, kept: Vec::new() }
     }
 
-    pub async fn add(&mut self, row: &Row, take: &mut dyn TakePart) -> Result<(), Fault> {
+    pub async fn add(&mut self, row: Row, take: &mut dyn TakePart) -> Result<(), Fault> {
         match self.what {
             What::Clock => {
-                let at = fence::time(row, 0)
+                let at = fence::time(&row, 0)
                     .ok_or_else(|| Fault::new(FaultKind::Unexpected, "read the source's clock").on(Side::Source))?;
                 take.take(CutPart::Opened { at }).await
             }
             What::Border(..) => {
-                self.border = Some(cells(row));
+                self.border = Some(cells(&row));
                 Ok(())
             }
             What::Shape => {
-                self.kept.push(row.clone());
+                self.kept.push(row);
                 Ok(())
             }
             What::Delta(delta, _) => {
                 self.rows += 1;
-                push_row(&mut self.batch, row);
+                push_row(&mut self.batch, &row);
+                // A wide row should not be held twice while it is written.
+                drop(row);
                 if self.batch.bytes() < BATCH_BYTES {
                     return Ok(());
                 }

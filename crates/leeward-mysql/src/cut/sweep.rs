@@ -77,7 +77,7 @@ impl Statement<'_> {
 }
 
 /// Returns the query for the rows with some keys.
-pub(super) fn rows_query(table: &PlannedTable, keys: &[KeyCells]) -> Vec<u8> {
+pub(crate) fn rows_query(table: &PlannedTable, keys: &[KeyCells]) -> Vec<u8> {
     let select = format!("SELECT {} FROM {} WHERE ", sql::wire_list(&table.table), sql::table(table.name()));
     let mut query = select.into_bytes();
     sql::push_keys(&mut query, &table.table.row_key().unwrap_or_default(), keys);
@@ -96,7 +96,7 @@ async fn send(
         let mut answer = Answer::new(*statement);
         loop {
             match rows.next().await {
-                Ok(RowEvent::Row(row)) => answer.add(&row, take).await?,
+                Ok(RowEvent::Row(row)) => answer.add(row, take).await?,
                 Ok(RowEvent::EndOfSet) => break,
                 Ok(RowEvent::EndOfAll) => return Err(Fault::new(FaultKind::Unexpected, DOING)),
                 Err(fault) => {
@@ -135,19 +135,21 @@ impl<'a> Answer<'a> {
         Answer { statement, batch: RowBatch::new(width), digest: None, listing, unreadable: None }
     }
 
-    async fn add(&mut self, row: &Row, take: &mut dyn TakeTold) -> Result<(), Fault> {
+    async fn add(&mut self, row: Row, take: &mut dyn TakeTold) -> Result<(), Fault> {
         let ask = self.statement.ask;
         match self.statement.what {
-            Ask::Digest(range) => self.digest = Some(digest::read(row, range)),
+            Ask::Digest(range) => self.digest = Some(digest::read(&row, range)),
             Ask::Rows { .. } => {
-                push_row(&mut self.batch, row);
+                push_row(&mut self.batch, &row);
+                // A wide row should not be held twice while it is waited for.
+                drop(row);
                 if self.batch.bytes() >= BATCH_BYTES {
                     let empty = RowBatch::new(self.batch.width());
                     take.take(Told::Rows { ask, rows: std::mem::replace(&mut self.batch, empty) }).await?;
                 }
             }
             Ask::List { .. } if self.unreadable.is_some() => {}
-            Ask::List { .. } => match self.listing.as_mut().map(|listing| listing.add(row)) {
+            Ask::List { .. } => match self.listing.as_mut().map(|listing| listing.add(&row)) {
                 Some(Ok(Some(part))) => take.take(part.told(ask)).await?,
                 Some(Err(fault)) => self.unreadable = Some(fault),
                 Some(Ok(None)) | None => {}

@@ -16,7 +16,7 @@ use leeward_mysql::endpoint::Endpoint;
 use leeward_mysql::session::Session;
 use leeward_testkit::servers::{Kind, pair};
 
-use crate::setup::{database, endpoint, open, planned_table};
+use crate::setup::{database, endpoint, open, planned_table, rows_in};
 
 /// A unique index: the columns that it stands on, and what they hold for a value, a number from 1 to 26.
 struct Index {
@@ -228,11 +228,11 @@ async fn bring(
 ) -> Result<usize> {
     let (mut owed, mut taken_out) = (Vec::new(), 0);
     for some in wanted.chunks(at_once) {
-        owed.extend(apply::write(target, table, &cut.rows(table, some).await?).await?);
+        owed.extend(apply::write(target, table, &rows_in(cut, table, some).await?).await?);
     }
     for _ in 0..=BEFORE.len() {
         taken_out += owed.len();
-        let rows = cut.rows(table, &owed).await?;
+        let rows = rows_in(cut, table, &owed).await?;
         owed = apply::write(target, table, &rows).await?;
         if owed.is_empty() {
             return Ok(taken_out);
@@ -317,14 +317,14 @@ leeward_testkit::each_kind! {
         let reader = Endpoint { side: Side::Source, ..endpoint(&servers.source) };
         let mut reader = MySqlSource::connect(&reader).await?;
         let mut cut = reader.cut(&CutRequest::default(), &mut Nothing).await?;
-        let rows = cut.rows(&table, &[KeyCells(vec![b"2".to_vec()])]).await?;
+        let rows = rows_in(cut.as_mut(), &table, &[KeyCells(vec![b"2".to_vec()])]).await?;
         target.run("set a savepoint", "SAVEPOINT leeward_table").await?;
         let refused = apply::write(&mut target, &table, &rows).await;
         ensure!(refused.as_ref().is_err_and(|fault| fault.kind == FaultKind::UniqueConflict), "{refused:?}");
         target.run("undo one table", "ROLLBACK TO SAVEPOINT leeward_table").await?;
         ensure!(cut::row_hashes(&mut target, &all).await? == before);
         // Together they can change hands.
-        let rows = cut.rows(&table, &["1", "2"].map(|key| KeyCells(vec![key.into()]))).await?;
+        let rows = rows_in(cut.as_mut(), &table, &["1", "2"].map(|key| KeyCells(vec![key.into()]))).await?;
         ensure!(apply::write(&mut target, &table, &rows).await?.is_empty());
         ensure!(cut::row_hashes(&mut target, &all).await? == cut.row_hashes(&all).await?);
         Ok(())

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use async_trait::async_trait;
 use leeward_core::digest::Digest;
 use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::Range;
-use leeward_core::row::{KeyCells, KeyRange};
+use leeward_core::fault::Fault;
+use leeward_core::port::{Cut, Range, TakeRows};
+use leeward_core::row::{KeyCells, KeyRange, RowBatch};
 use leeward_core::table::Table;
 use leeward_mysql::cut;
 use leeward_mysql::endpoint::{Compression, Endpoint, FixedPassword, Timeouts, Tls, TlsMode};
@@ -39,6 +41,28 @@ pub fn endpoint(server: &Server) -> Endpoint {
         timeouts: Timeouts::default(),
         compression: Compression::Off,
     }
+}
+
+/// Keeps rows as they arrive.
+struct Gathered(RowBatch);
+
+#[async_trait]
+impl TakeRows for Gathered {
+    async fn take(&mut self, rows: RowBatch) -> std::result::Result<(), Fault> {
+        (0..rows.rows()).for_each(|row| self.0.push_row_of(&rows, row));
+        Ok(())
+    }
+}
+
+/// The rows that a cut holds under these keys.
+pub async fn rows_in(
+    cut: &mut dyn Cut,
+    table: &PlannedTable,
+    keys: &[KeyCells],
+) -> std::result::Result<RowBatch, Fault> {
+    let mut gathered = Gathered(RowBatch::new(table.table.wire_columns().len()));
+    cut.rows(table, keys, &mut gathered).await?;
+    Ok(gathered.0)
 }
 
 /// A session of Leeward's own with a transaction in it, so that nothing of a test is written to the disk.

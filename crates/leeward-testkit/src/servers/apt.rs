@@ -27,6 +27,31 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
     .with_context(|| format!("install {}", packages.join(" and ")))
 }
 
+/// Unpacks one package of the machine's own distribution into a folder, without what it depends on and without running any of
+/// its scripts.
+pub(super) fn unpack(package: &str, folder: &Path) -> Result<()> {
+    let parent = folder.parent().context("the folder has a parent")?;
+    fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
+    eprintln!("leeward-testkit: unpacking {package} into {}", folder.display());
+    let work = tempfile::Builder::new().prefix("unpack-").tempdir_in(parent)?;
+    let download = || {
+        run(Command::new("timeout").args([APT_SECONDS_MAX, "apt-get", "download", "-qq", package]).current_dir(&work))
+    };
+    if download().is_err() {
+        run(as_root("apt-get").args(["update", "-qq"])).context("read the machine's package lists")?;
+        download().with_context(|| format!("download {package}"))?;
+    }
+    let root = work.path().join("root");
+    for entry in fs::read_dir(work.path())? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "deb") {
+            run(Command::new("dpkg").arg("-x").arg(&file).arg(&root)).with_context(|| format!("unpack {package}"))?;
+        }
+    }
+    // The rename comes last, so a folder that exists is complete.
+    fs::rename(&root, folder).with_context(|| format!("put {package} in place"))
+}
+
 /// Returns the private root that holds MySQL, downloading and unpacking it first where it is
 /// missing.
 pub(super) fn mysql_root() -> Result<PathBuf> {

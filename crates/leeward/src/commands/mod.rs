@@ -2,11 +2,12 @@
 
 mod accept;
 mod doctor;
+mod healthcheck;
 mod plan;
 mod planning;
 mod readiness;
 mod seed;
-mod status;
+pub mod status;
 mod sync;
 mod verify;
 mod witness;
@@ -53,6 +54,7 @@ async fn dispatch(command: &Command, desk: &Desk) -> Result<Answer, Failure> {
         Command::Plan(args) => plan::run(desk, args).await,
         Command::Seed(args) => seed::run(desk, args).await,
         Command::Sync(args) => sync::run(desk, args).await,
+        Command::Healthcheck(_) => healthcheck::run(desk).await,
         Command::Status => status::run(desk).await,
         Command::Accept(args) => accept::run(desk, args).await,
         Command::Verify(args) => verify::run(desk, args).await,
@@ -75,5 +77,6 @@ fn needs(command: &Command) -> Needs {
         Command::Status | Command::Accept(_) | Command::Readiness(_) => {
             Needs { source: Need::IfGiven, target: Need::Must }
         }
+        Command::Healthcheck(_) => Needs { source: Need::IfGiven, target: Need::IfGiven },
     }
 }

@@ -4,6 +4,7 @@
 mod asked;
 mod past;
 
+use anyhow::Context;
 use chrono::NaiveDateTime;
 use leeward_core::doctor::Unreached;
 use leeward_core::fault::Fault;
@@ -19,7 +20,9 @@ use leeward_core::survey::ObjectFacts;
 use self::asked::Asked;
 use super::{Desk, witness};
 use crate::cli::ReadinessArgs;
+use crate::config::resolve::MetricsForm;
 use crate::report::readiness::Rendered;
+use crate::service::emf;
 use crate::wire::sight::{self, Look, Scope};
 use crate::{Answer, Failure, report, wire};
 
@@ -34,6 +37,10 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
     let rendered = Rendered::of(&verdict)?;
     asked.save(&rendered)?;
     report::write(desk.talk, &verdict, || readiness::render_text(&verdict))?;
+    if desk.settings.metrics == MetricsForm::Emf {
+        let line = emf::readiness_line(&verdict, chrono::Utc::now().naive_utc());
+        report::text::print(&line).context("write the numbers to stdout")?;
+    }
     if let Some(control) = seen.control {
         past::store(control, &seen.facts, &verdict).await;
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use leeward_engine::budget::Budget;
 use leeward_engine::progress::{Progress, Tell};
 use leeward_engine::seed::{self, COMPARING, Found, Others, SeedOptions, SeedReport, SeedRole};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,7 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
         others: if args.join { Others::Join } else { Others::Wait },
         parallel: args.parallel.map(usize::from),
         max_source_load: args.max_source_load,
+        budget: Budget::new(desk.settings.memory_bytes),
     };
     let lane = plan.settings.lane.clone();
     let bytes = plan.tables.iter().map(|table| table.data_bytes).sum();

@@ -4,6 +4,7 @@ use leeward_core::fault::FaultKind;
 use leeward_core::lane::{LaneState, TableRecord, TableState};
 use leeward_core::name::Side;
 use leeward_core::port::Control;
+use leeward_mysql::endpoint::Endpoint;
 
 use super::Desk;
 use crate::report::status::{StatusFacts, StatusReport};
@@ -19,19 +20,26 @@ const EVENTS_SHOWN: u32 = 10;
 /// When the target cannot be read.
 pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
     let target = wire::endpoint(&desk.settings, Side::Target).await?;
-    let lane = &desk.settings.policy.settings().lane;
-    let mut facts = read(wire::control(&target).await?.as_mut(), lane).await?;
+    let report = report(&target, &desk.settings.policy.settings().lane).await?;
+    report::write(desk.talk, &report, || report.text(Paint::of_stdout(desk.talk)))?;
+    Ok(if report.needs_nobody() { Answer::Yes } else { Answer::No })
+}
+
+/// Reads the status of a lane over a connection of its own.
+///
+/// # Errors
+/// When the target cannot be read.
+pub async fn report(target: &Endpoint, lane: &str) -> Result<StatusReport, Failure> {
+    let mut facts = read(wire::control(target).await?.as_mut(), lane).await?;
     if facts.lane.as_ref().is_some_and(|lane| lane.state == LaneState::Seeding) {
-        facts.helpers = match wire::claims(&target).await?.crew(lane).await {
+        facts.helpers = match wire::claims(target).await?.crew(lane).await {
             Ok(crew) => crew.members,
             // The seed is that of a Leeward before copies could be shared.
             Err(fault) if fault.kind == FaultKind::TableMissing => 0,
             Err(fault) => return Err(fault.into()),
         };
     }
-    let report = StatusReport::new(facts);
-    report::write(desk.talk, &report, || report.text(Paint::of_stdout(desk.talk)))?;
-    Ok(if report.needs_nobody() { Answer::Yes } else { Answer::No })
+    Ok(StatusReport::new(facts))
 }
 
 /// Says of a table that the brake holds that somebody has agreed, so that nobody is asked twice.

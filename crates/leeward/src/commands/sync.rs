@@ -1,20 +1,29 @@
 //! `leeward sync`: the long-running service, or with `--once` the way to its first moment in step.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use leeward_core::fault::Fault;
 use leeward_core::lane::LaneState;
 use leeward_core::name::Side;
+use leeward_core::port::Lease;
+use leeward_engine::budget::Budget;
 use leeward_engine::cycle::CycleReport;
-use leeward_engine::sync::{self, SyncOptions, Until, Watch};
+use leeward_engine::sync::{self, SyncOptions, Until};
+use leeward_engine::watch::Watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::witness::{Ending, Witness};
 use super::{Desk, planning};
 use crate::cli::SyncArgs;
-use crate::config::Mistakes;
 use crate::config::mistake::Origin;
+use crate::config::resolve::MetricsForm;
+use crate::config::{Mistakes, Settings, SideSettings};
 use crate::report::sync::SyncOutcome;
+use crate::service::vitals::Vitals;
+use crate::service::{emf, http};
 use crate::{Answer, Failure, report, shutdown, wire};
 
 /// How often a lane that applies rows says so.
@@ -29,6 +38,8 @@ const QUIET_EVERY: Duration = Duration::from_secs(60);
 /// When a person must act before it can go on.
 pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
+    let vitals = Arc::new(vitals(&desk.settings));
+    let tellers = Tellers::start(&desk.settings, &vitals).await?;
     planning::refuse_same_server(desk).await?;
     let servers = wire::servers(&desk.settings).await?;
     let lane = desk.settings.policy.settings().lane.clone();
@@ -40,10 +51,13 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
         claim: wire::claim(&desk.settings),
         interval: desk.settings.cycle_interval,
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
+        budget: Budget::new(desk.settings.memory_bytes),
     };
-    let told = Told { log: Log::new(&options.lane), witness: Witness::start(&desk.settings, &options.lane).await? };
+    let told =
+        Told { log: Log::new(&options.lane), witness: Witness::start(&desk.settings, &options.lane).await?, vitals };
     let ran = sync::run(servers, &options, &told, &stop).await;
-    let Told { log, witness } = told;
+    tellers.finish().await;
+    let Told { log, witness, vitals: _ } = told;
     witness.finish(if ran.is_ok() && args.once { Ending::InPeace } else { Ending::AtOnce }).await;
     ran?;
     if stop.is_cancelled() {
@@ -72,12 +86,64 @@ async fn check_plan(desk: &Desk, path: &Path) -> Result<(), Failure> {
 struct Told {
     log: Log,
     witness: Witness,
+    vitals: Arc<Vitals>,
 }
 
 impl Watch for Told {
     fn cycle(&self, report: &CycleReport) {
         self.witness.cycle();
         self.log.cycle(report);
+        self.vitals.cycle(report);
+    }
+
+    fn waits(&self) {
+        self.vitals.waits();
+    }
+
+    fn leads(&self, lease: &Lease) {
+        self.vitals.leads(lease);
+    }
+
+    fn endures(&self, fault: &Fault) {
+        self.vitals.endures(fault);
+    }
+}
+
+/// Returns vital signs that allow for the waits that are configured: each is a pause without a step.
+fn vitals(settings: &Settings) -> Vitals {
+    let of_side = |side: &SideSettings| side.timeouts.connect + side.timeouts.read;
+    let servers: Duration = settings.source.iter().chain(&settings.target).map(of_side).sum();
+    let objectives = settings.policy.settings();
+    Vitals::new(&objectives.lane, objectives.rpo_s, settings.cycle_interval + servers)
+}
+
+/// What tells machines of a running sync, beside its cycles.
+struct Tellers {
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Tellers {
+    /// Takes the address, if one is configured, and starts to tell. It comes before all else that a sync does: an address in
+    /// use is found before anything is changed, and a server that lets the start wait makes no process look hung.
+    async fn start(settings: &Settings, vitals: &Arc<Vitals>) -> Result<Tellers, Failure> {
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        if let Some(address) = settings.listen {
+            let listener = http::listen(address).await?;
+            let target = wire::endpoint(settings, Side::Target).await?;
+            tracing::info!(%address, "listening: /live /ready /status.json /metrics");
+            tasks.spawn(http::serve(listener, Arc::new(http::Told::new(vitals.clone(), &target)), stop.clone()));
+        }
+        if settings.metrics == MetricsForm::Emf {
+            tasks.spawn(emf::tell(vitals.clone(), stop.clone()));
+        }
+        Ok(Tellers { stop, tasks })
+    }
+
+    /// Ends them: no more is answered, and the last numbers are written.
+    async fn finish(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
     }
 }
 

@@ -4,6 +4,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{LeftOutReason, Plan, PlannedTable};
+use leeward_engine::budget::Budget;
 use leeward_engine::repair::{self, RepairReport};
 use leeward_engine::verify;
 
@@ -37,13 +38,13 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let show = Show::start(&desk.screen, Work::Compare, bytes);
     if args.repair {
         let names: Vec<TableName> = chosen.iter().map(|table| table.name().clone()).collect();
-        let claim = wire::claim(&desk.settings);
+        let (claim, budget) = (wire::claim(&desk.settings), Budget::new(desk.settings.memory_bytes));
         // Who the servers are is asked while the connections are made. Nothing is written before it is known.
         let connecting = async { repair::connect(servers.as_ref()).await.map_err(unfinished) };
         let connected = tokio::try_join!(planning::refuse_same_server(desk), connecting).map(|((), both)| both);
         let chosen = (plan.settings.lane.as_str(), names.as_slice());
         let repaired = match connected {
-            Ok(both) => repair::run((&servers, both), chosen, &claim, show.as_ref(), &stop).await.map_err(unfinished),
+            Ok(both) => repair::run((&servers, both), chosen, (&claim, &budget), show.as_ref(), &stop).await.map_err(unfinished),
             Err(failure) => Err(failure),
         };
         show.finish();

@@ -18,10 +18,18 @@ pub enum Key {
     AwsEndpointUrl,
     /// A role to assume before a secret is read or a token signed.
     AwsRoleArn,
+    /// Something about the bucket that holds dumps.
+    Store(StoreKey),
+    /// Bytes of rows in memory.
+    Memory,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
     LeaseTtl,
+    /// Where a running process tells how it is.
+    Listen,
+    /// In which form numbers are written to stdout.
+    Metrics,
     /// The configuration file itself.
     Config,
     /// Form of the result on stdout.
@@ -30,6 +38,21 @@ pub enum Key {
     LogFormat,
     /// How much is logged.
     LogLevel,
+}
+
+/// What can be set for the bucket that holds dumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreKey {
+    /// Its Region, where it must be a certain one.
+    Region,
+    /// A role to assume before it is read or written.
+    RoleArn,
+    /// Base URL of S3, for emulators and services like it.
+    EndpointUrl,
+    /// The KMS key by which objects are encrypted.
+    KmsKey,
+    /// The account that it must belong to.
+    BucketOwner,
 }
 
 /// What can be set for the source and, in the same words, for the target.
@@ -53,6 +76,8 @@ pub enum SideKey {
     Secret,
     /// IAM database authentication.
     Iam,
+    /// A role to assume for this side's password alone.
+    RoleArn,
     /// TLS mode.
     Tls,
     /// Certificates that the server's certificate must lead to.
@@ -111,7 +136,7 @@ pub struct Spec {
 }
 
 /// All keys of one side, in the order of the help.
-pub const SIDE_KEYS: [SideKey; 15] = [
+pub const SIDE_KEYS: [SideKey; 16] = [
     SideKey::Url,
     SideKey::Host,
     SideKey::Port,
@@ -121,6 +146,7 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::PasswordEnv,
     SideKey::Secret,
     SideKey::Iam,
+    SideKey::RoleArn,
     SideKey::Tls,
     SideKey::CaFile,
     SideKey::ServerName,
@@ -129,18 +155,26 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::Compression,
 ];
 
-const GENERAL_KEYS: [Key; 11] = [
+const GENERAL_KEYS: [Key; 19] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
+    Key::Memory,
     Key::Output,
     Key::LogFormat,
     Key::LogLevel,
     Key::AwsRegion,
     Key::AwsEndpointUrl,
     Key::AwsRoleArn,
+    Key::Store(StoreKey::Region),
+    Key::Store(StoreKey::RoleArn),
+    Key::Store(StoreKey::EndpointUrl),
+    Key::Store(StoreKey::KmsKey),
+    Key::Store(StoreKey::BucketOwner),
     Key::CycleInterval,
     Key::LeaseTtl,
+    Key::Listen,
+    Key::Metrics,
 ];
 
 impl Key {
@@ -165,7 +199,8 @@ impl Key {
             Key::Side(Side::Source, _) => Some("source"),
             Key::Side(Side::Target, _) => Some("target"),
             Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => Some("aws"),
-            Key::CycleInterval | Key::LeaseTtl => Some("sync"),
+            Key::Store(_) => Some("store"),
+            Key::CycleInterval | Key::LeaseTtl | Key::Listen => Some("sync"),
             _ => None,
         }
     }
@@ -201,8 +236,9 @@ impl Key {
         let everywhere =
             |name, kind, value_name, help| Spec { name, kind, places: Places::FlagAndFile, value_name, help };
         let flag = |name, value_name, help| Spec { name, kind: Kind::Text, places: Places::Flag, value_name, help };
-        let own =
-            |name, help| Spec { name, kind: Kind::Text, places: Places::OwnFlagAndFile, value_name: "TIME", help };
+        let own_of =
+            |name, value_name, help| Spec { name, kind: Kind::Text, places: Places::OwnFlagAndFile, value_name, help };
+        let own = |name, help| own_of(name, "TIME", help);
         match self {
             Key::Databases => everywhere(
                 "databases",
@@ -214,6 +250,13 @@ impl Key {
             Key::Policy => {
                 everywhere("policy", Kind::Path, "FILE", "What you want: a policy file. Default: the built-in policy")
             }
+            Key::Memory => everywhere(
+                "memory",
+                Kind::Text,
+                "SIZE",
+                "Rows in memory at once, whatever their number and width: at least 4 MiB. The process takes some 30 MiB \
+                 besides; a row that is larger passes alone [default: 16 MiB]",
+            ),
             Key::AwsRegion => everywhere(
                 "region",
                 Kind::Text,
@@ -229,12 +272,23 @@ impl Key {
                 "ARN",
                 "Role to assume before a secret is read or an IAM token is signed",
             ),
+            Key::Store(key) => key.spec(),
             Key::CycleInterval => {
                 own("cycle_interval", "Time from the start of one cycle to the next [default: 500ms]")
             }
             Key::LeaseTtl => {
                 own("lease_ttl", "After this long without renewal another process may take the lane [default: 30s]")
             }
+            Key::Listen => own_of(
+                "listen",
+                "ADDRESS",
+                "Answer /live, /ready, /status.json and /metrics here: PORT, on this machine alone, or ADDRESS:PORT",
+            ),
+            Key::Metrics => own_of(
+                "metrics",
+                "FORM",
+                "Write numbers to stdout as well: none, or emf for CloudWatch [default: none]",
+            ),
             Key::Config => flag("config", "FILE", "Configuration file. Default: leeward.toml here, if there is one"),
             Key::Output => flag("output", "FORM", "Form of the result on stdout: text or json [default: text]"),
             Key::LogFormat => flag(
@@ -245,6 +299,45 @@ impl Key {
             ),
             Key::LogLevel => flag("log_level", "LEVEL", "error, warn, info, debug or trace [default: info]"),
             Key::Side(_, key) => key.spec(),
+        }
+    }
+}
+
+impl StoreKey {
+    fn spec(self) -> Spec {
+        let everywhere =
+            |name, kind, value_name, help| Spec { name, kind, places: Places::FlagAndFile, value_name, help };
+        match self {
+            StoreKey::Region => everywhere(
+                "region",
+                Kind::Text,
+                "REGION",
+                "Region of the bucket that holds dumps, where it must be a certain one. Default: the bucket's own",
+            ),
+            StoreKey::RoleArn => everywhere(
+                "role_arn",
+                Kind::Text,
+                "ARN",
+                "Role to assume before the bucket is read or written. Default: none, whatever --aws-role-arn says",
+            ),
+            StoreKey::EndpointUrl => everywhere(
+                "endpoint_url",
+                Kind::Text,
+                "URL",
+                "Base URL of S3, for emulators and services like it. Default: --aws-endpoint-url",
+            ),
+            StoreKey::KmsKey => everywhere(
+                "kms_key",
+                Kind::Text,
+                "KEY",
+                "KMS key (ARN, id or alias) that encrypts objects in the bucket. Default: as the bucket says",
+            ),
+            StoreKey::BucketOwner => everywhere(
+                "bucket_owner",
+                Kind::Text,
+                "ACCOUNT",
+                "AWS account that the bucket must belong to; another one's is refused",
+            ),
         }
     }
 }
@@ -292,6 +385,13 @@ impl SideKey {
             SideKey::Iam => {
                 everywhere("iam", Kind::Switch, "BOOL", "Log in to the {side} by IAM database authentication")
             }
+            SideKey::RoleArn => everywhere(
+                "role_arn",
+                Kind::Text,
+                "ARN",
+                "Role to assume before the {side}'s secret is read or its IAM token is signed, as for a database in another \
+                 account [default: --aws-role-arn]",
+            ),
             SideKey::Tls => everywhere(
                 "tls",
                 Kind::Text,
@@ -345,6 +445,7 @@ mod tests {
         );
         assert_eq!(Key::CycleInterval.flag(), "cycle-interval");
         assert_eq!(Key::CycleInterval.path(), "sync.cycle_interval");
+        assert_eq!(Key::Listen.path(), "sync.listen");
         assert_eq!(Key::AwsRegion.variable(), "LEEWARD_AWS_REGION");
     }
 

@@ -2,17 +2,21 @@
 //!
 //! It looks whether named files exist and opens no connection.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use leeward_core::name::{SYSTEM_SCHEMAS, Side};
-use leeward_core::policy::Policy;
+use leeward_core::measure;
+use leeward_core::policy::{Policy, quantity};
+use leeward_engine::budget::Budget;
 
 use super::duration;
-use super::key::{Key, SideKey};
+use super::key::{Key, SideKey, StoreKey};
 use super::mistake::{Mistakes, Origin, shown};
 use super::raw::{Environment, Given, Layer, Raw};
 use super::side::{self, SideSettings};
+use super::store::StorePlace;
 use super::url;
 
 /// Half a second between cycles keeps the median lag under a second over 70 ms of round trip, and a quiet cycle costs
@@ -48,10 +52,19 @@ pub struct Settings {
     /// How AWS is reached.
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
     pub aws: AwsPlace,
+    /// How a bucket that holds dumps is reached.
+    #[allow(dead_code, reason = "only commands that keep dumps reach it, and without the aws feature nothing does")]
+    pub store: StorePlace,
     /// Time from the start of one cycle to the next.
     pub cycle_interval: Duration,
     /// Life of the lease without renewal.
     pub lease_ttl: Duration,
+    /// Where a running process tells how it is; nothing where nobody asks.
+    pub listen: Option<SocketAddr>,
+    /// In which form numbers are written to stdout.
+    pub metrics: MetricsForm,
+    /// Bytes of rows in memory.
+    pub memory_bytes: u64,
     /// The configuration file that was read.
     pub file_path: Option<PathBuf>,
     /// What a person should know although nothing is wrong.
@@ -67,6 +80,16 @@ pub struct AwsPlace {
     pub endpoint_url: Option<String>,
     /// A role to assume first.
     pub role_arn: Option<String>,
+}
+
+/// In which form numbers are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetricsForm {
+    /// They are not.
+    #[default]
+    None,
+    /// As CloudWatch's embedded metric format: one JSON object a line.
+    Emf,
 }
 
 /// Whether a command can do without something.
@@ -125,8 +148,11 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let databases = desk.databases();
     let policy = desk.policy();
     let aws = desk.aws();
+    let store = desk.store(&aws);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
+    let memory_bytes = desk.memory();
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
+    let (listen, metrics) = (desk.listen(), desk.metrics());
     desk.check_needs(needs);
     desk.check_two_servers(source.as_ref(), target.as_ref());
     let settings = Settings {
@@ -135,8 +161,12 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         databases,
         policy,
         aws,
+        store,
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
+        listen,
+        metrics: metrics.unwrap_or_default(),
+        memory_bytes: memory_bytes.unwrap_or(Budget::DEFAULT_BYTES),
         file_path: desk.file_path,
         warnings: desk.warnings,
     };
@@ -317,6 +347,29 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Returns how many bytes of rows may be in memory.
+    fn memory(&mut self) -> Option<u64> {
+        let given = self.pick(Key::Memory)?.clone();
+        let least = measure::size(Budget::BYTES_MIN);
+        let text = match quantity::size_bytes(given.text()) {
+            Ok(bytes) if bytes < Budget::BYTES_MIN => {
+                format!(
+                    "{} is too little: the four pairs of connections of a copy need {least} to hand rows on; write {least} \
+                     or more, or leave it out for {}",
+                    shown(given.text()),
+                    measure::size(Budget::DEFAULT_BYTES)
+                )
+            }
+            Ok(bytes) if bytes > Budget::BYTES_MAX => {
+                format!("{} is more than any machine has; write {least} or more", shown(given.text()))
+            }
+            Ok(bytes) => return Some(bytes),
+            Err(_) => format!("{} is not a size; write a whole number and its unit, such as \"16 MiB\"", shown(given.text())),
+        };
+        self.mistakes.at(&given.origin, text);
+        None
+    }
+
     /// Returns whether a switch is on.
     pub fn switch(&mut self, key: Key) -> bool {
         let Some(given) = self.pick(key).cloned() else { return false };
@@ -340,12 +393,76 @@ impl<'a> Desk<'a> {
         Some(given.text().to_owned())
     }
 
+    /// Returns where to listen. A port alone is one of this machine's: what is told there is told without a password.
+    fn listen(&mut self) -> Option<SocketAddr> {
+        let given = self.pick(Key::Listen)?.clone();
+        let port = given.text().parse().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+        let Ok(address) = port.or_else(|_| given.text().parse::<SocketAddr>()) else {
+            let text = format!(
+                "{} is no address to listen on; write a port, or an address and a port: 127.0.0.1:9464",
+                shown(given.text())
+            );
+            self.mistakes.at(&given.origin, text);
+            return None;
+        };
+        if address.port() == 0 {
+            self.mistakes
+                .at(&given.origin, "port 0 is any free port, and `healthcheck` could not know which; name one");
+            return None;
+        }
+        if !address.ip().is_loopback() {
+            self.warnings.push(format!(
+                "{}: whoever reaches {address} can read the names and states of tables there, without a password",
+                given.origin
+            ));
+        }
+        Some(address)
+    }
+
+    fn metrics(&mut self) -> Option<MetricsForm> {
+        let given = self.pick(Key::Metrics)?.clone();
+        match given.text() {
+            "none" => Some(MetricsForm::None),
+            "emf" => Some(MetricsForm::Emf),
+            other => {
+                self.mistakes.at(&given.origin, format!("{} is neither none nor emf", shown(other)));
+                None
+            }
+        }
+    }
+
     fn aws(&mut self) -> AwsPlace {
         AwsPlace {
             region: self.text(Key::AwsRegion),
             endpoint_url: self.text(Key::AwsEndpointUrl),
             role_arn: self.text(Key::AwsRoleArn),
         }
+    }
+
+    /// The role is not that of the databases: a bucket is usually in the account that this process runs in.
+    fn store(&mut self, aws: &AwsPlace) -> StorePlace {
+        let region = self.text(Key::Store(StoreKey::Region));
+        StorePlace {
+            aws: AwsPlace {
+                region: region.clone().or_else(|| aws.region.clone()),
+                endpoint_url: self.text(Key::Store(StoreKey::EndpointUrl)).or_else(|| aws.endpoint_url.clone()),
+                role_arn: self.text(Key::Store(StoreKey::RoleArn)),
+            },
+            region,
+            kms_key: self.text(Key::Store(StoreKey::KmsKey)),
+            bucket_owner: self.account(Key::Store(StoreKey::BucketOwner)),
+        }
+    }
+
+    /// Returns an AWS account's number.
+    fn account(&mut self, key: Key) -> Option<String> {
+        let text = self.text(key)?;
+        if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let origin = self.pick(key)?.origin.clone();
+            self.mistakes.at(&origin, format!("{} is not an account's number, which has 12 digits", shown(&text)));
+            return None;
+        }
+        Some(text)
     }
 
     fn check_needs(&mut self, needs: Needs) {

@@ -94,6 +94,7 @@ mod tests {
                 rows_applied: 1_000,
                 rows_compared: 10,
                 repairs: vec![],
+                standing: Default::default(),
                 events: vec![],
                 took: std::time::Duration::ZERO,
             });

@@ -1,0 +1,128 @@
+//! One setting bounds the rows in memory, whatever their number and width. Peaks are argued from the setting: the process
+//! itself, the rows that the setting lets in, and the copies of the widest row that a pass of it takes.
+
+use anyhow::Result;
+use leeward_testkit::each_kind;
+use leeward_testkit::servers::{Kind, ServerOptions};
+use mysql_async::prelude::Queryable;
+
+use crate::support::Stage;
+
+const MIB: u64 = 1 << 20;
+
+/// Rows in memory, as the binary has it by default.
+const MEMORY: u64 = 16 * MIB;
+
+/// The process without rows: code, runtime, connections, plans. A build without optimization takes more than a release.
+const PROCESS: u64 = 40 * MIB;
+
+/// What a row that is alone exists in at most at one moment: the driver's packet and what it has been read into, or what it
+/// was read into and its text; half as much again for a buffer that grows, and as much for what a transfer of it has left to
+/// the allocator.
+const COPIES: u64 = 4;
+
+/// Peak that ordinary rows keep to.
+const ORDINARY_MAX: u64 = 64 * MIB;
+
+/// Returns the peak up to which rows of so many bytes may drive the process.
+fn bound(widest: u64) -> u64 {
+    PROCESS + MEMORY + COPIES * widest
+}
+
+/// Runs a command to its end, which must be this, and fails if it has taken more memory.
+async fn peaks(stage: &Stage, arguments: &[&str], (code, most): (i32, u64)) -> Result<()> {
+    let (ran, peak) = stage.leeward(arguments).start()?.ended_with_peak().await?;
+    ran.exits(code);
+    eprintln!("{arguments:?}: {} MiB resident at most, {} MiB allowed", peak / MIB, most / MIB);
+    assert!(peak <= most, "{arguments:?} took {} MiB, {} MiB are argued for", peak / MIB, most / MIB);
+    Ok(())
+}
+
+/// Servers that take rows of 64 MiB.
+async fn stage_for_wide_rows(kind: Kind, name: &str) -> Result<Stage> {
+    // Either family knows one of the two names of the redo log's size.
+    let args = ["--max-allowed-packet=1G", "--loose-innodb-log-file-size=1G", "--loose-innodb-redo-log-capacity=1G"];
+    let options = ServerOptions { extra_args: args.map(str::to_owned).to_vec(), ..ServerOptions::default() };
+    Stage::own_with(kind, name, options).await
+}
+
+/// A row with so many MiB of every byte value there is, so that escaping lengthens it.
+fn wide_row(id: u32, mib: u64) -> String {
+    format!("({id}, REPEAT(UNHEX(SHA2('{id}', 256)), {}), NOW(6))", mib * MIB / 32)
+}
+
+each_kind! {
+    async fn rows_of_64_mib_pass_alone_whatever_the_setting(kind: Kind) -> Result<()> {
+        let stage = stage_for_wide_rows(kind, "wide").await?;
+        stage.policy("[seed]\nchunk_rows = 200\nparallel = 4\n")?;
+        stage
+            .on_source(
+                "CREATE TABLE wide (id INT NOT NULL PRIMARY KEY, body LONGBLOB NOT NULL,
+                                    updated_at DATETIME(6) NOT NULL DEFAULT NOW(6) ON UPDATE NOW(6), KEY (updated_at));
+                 CREATE TABLE mixed (id INT NOT NULL PRIMARY KEY, body LONGBLOB NOT NULL, at DATETIME(6) NOT NULL);
+                 INSERT INTO mixed VALUES (0, 'narrow', NOW(6));",
+            )
+            .await?;
+        let mut conn = stage.source_conn().await?;
+        for doubled in 0..10 {
+            let add = 1 << doubled;
+            conn.query_drop(format!("INSERT INTO mixed SELECT id + {add}, body, at FROM mixed")).await?;
+        }
+        // Every chunk of the one table holds a wide row, so that all workers meet one at the same time.
+        for id in 0..5 {
+            conn.query_drop(format!("REPLACE INTO mixed VALUES {}", wide_row(id * 200 + 100, 16))).await?;
+        }
+        for (id, mib) in [(0, 64), (1, 16), (2, 64), (3, 16), (4, 64), (5, 16)] {
+            conn.query_drop(format!("INSERT INTO wide VALUES {}", wide_row(id, mib))).await?;
+        }
+        peaks(&stage, &["seed"], (0, bound(64 * MIB))).await?;
+        stage.assert_equal().await?;
+
+        // Hashes travel, rows do not.
+        peaks(&stage, &["verify"], (0, ORDINARY_MAX)).await?;
+
+        stage
+            .on_target(
+                "UPDATE wide SET body=INSERT(body, 1000000, 1, 'x'), updated_at=updated_at;
+                 DELETE FROM mixed WHERE id IN (100, 300);",
+            )
+            .await?;
+        peaks(&stage, &["verify", "--repair"], (2, bound(64 * MIB))).await?;
+        stage.assert_equal().await?;
+
+        conn.query_drop("UPDATE wide SET body=INSERT(body, 2000000, 1, 'y')").await?;
+        peaks(&stage, &["sync", "--once"], (0, bound(64 * MIB))).await?;
+        stage.assert_equal().await?;
+        conn.disconnect().await?;
+        Ok(())
+    }
+
+    async fn ordinary_rows_take_64_mib_or_less(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "memory_ordinary").await?;
+        for table in ["a", "b", "c", "d"] {
+            stage
+                .on_source(&format!(
+                    "/*!80000 SET SESSION cte_max_recursion_depth = 100000 */;
+                     /*M!100000 SET SESSION max_recursive_iterations = 100000 */;
+                     CREATE TABLE {table} (id INT NOT NULL PRIMARY KEY, note TEXT NOT NULL, more LONGTEXT NOT NULL);
+                     INSERT INTO {table}
+                     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                     SELECT i, REPEAT(SHA2(i, 256), 4), REPEAT(SHA2(-i, 256), 8) FROM n;"
+                ))
+                .await?;
+        }
+        peaks(&stage, &["seed"], (0, ORDINARY_MAX)).await?;
+        peaks(&stage, &["verify"], (0, ORDINARY_MAX)).await?;
+        stage.assert_equal().await
+    }
+
+    async fn a_setting_that_is_too_small_is_refused_before_anything_is_changed(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "memory_refused").await?;
+        stage.on_source("CREATE TABLE t (id INT NOT NULL PRIMARY KEY);").await?;
+        let refused = stage.run(&["seed", "--memory", "1 MiB"]).await?.exits(3);
+        refused.says(&["--memory", "too little", "4.0 MiB"]);
+        stage.run(&["seed", "--memory", "plenty"]).await?.exits(3).says(&["not a size", "16 MiB"]);
+        stage.run(&["seed", "--memory", "4 MiB"]).await?.exits(0);
+        stage.assert_equal().await
+    }
+}
