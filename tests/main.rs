@@ -23,6 +23,7 @@ mod held;
 mod input;
 mod keys;
 mod lease;
+mod link;
 mod many_tables;
 mod marks;
 mod memory;

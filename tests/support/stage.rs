@@ -117,6 +117,12 @@ impl Stage {
         target.disconnect().await.context("close the connection")
     }
 
+    /// Lets the lane be seeded anew: nothing of it is stored, and no database of it is on the target.
+    pub async fn forget_the_target(&self) -> Result<()> {
+        self.target().exec_script(&format!("DROP DATABASE IF EXISTS {};", self.database)).await?;
+        self.clear_lane().await
+    }
+
     /// Returns both servers.
     pub fn pair(&self) -> &Pair {
         match &self.servers {

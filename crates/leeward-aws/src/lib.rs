@@ -21,6 +21,7 @@ mod token;
 mod emulator;
 
 pub use account::AwsSettings;
+pub use arn::region_of_rds_host;
 pub use bucket::{Bucket, BucketSettings};
 pub use error::{AwsError, AwsErrorKind};
 pub use password::{Credentials, Secret};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::Side;
+use crate::wire::Wire;
 pub use leeward_core::secret::{Cleartext, Password, PasswordAge, PasswordSource, Secret};
 
 /// One server as it is reached. Connections are made from it as often as needed, each with a fresh DNS look-up and a
@@ -32,6 +33,8 @@ pub struct Endpoint {
     pub timeouts: Timeouts,
     /// Compression of the wire.
     pub compression: Compression,
+    /// What passes over the connections; shared by all that are made from this endpoint and its clones.
+    pub wire: Arc<Wire>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -182,6 +185,7 @@ mod tests {
             tls: Tls { mode: TlsMode::Disabled, ca_file: None, server_name: None },
             timeouts: Timeouts::default(),
             compression: Compression::Off,
+            wire: Arc::default(),
         };
         let printed = format!("{endpoint:?}");
         assert!(printed.contains("leeward") && !printed.contains("hunter2"), "{printed}");

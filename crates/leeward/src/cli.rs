@@ -341,15 +341,15 @@ pub struct ReadinessArgs {
 }
 
 impl ReadinessArgs {
-    fn keys(&self) -> Vec<(Key, String)> {
-        let given = [
+    fn keys(&self) -> Vec<(Key, &Option<String>)> {
+        vec![
+            (Key::Metrics, &self.metrics),
             (Key::Drill, &self.drill),
             (Key::Side(Side::Source, SideKey::Instance), &self.source_instance),
             (Key::Side(Side::Source, SideKey::Region), &self.source_region),
             (Key::Side(Side::Target, SideKey::Instance), &self.target_instance),
             (Key::Side(Side::Target, SideKey::Region), &self.target_region),
-        ];
-        given.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()
+        ]
     }
 }
 
@@ -365,15 +365,11 @@ impl Cli {
                 (Key::Metrics, &args.metrics),
             ],
             Command::Healthcheck(args) => vec![(Key::Listen, &args.listen)],
-            Command::Readiness(args) => vec![(Key::Metrics, &args.metrics)],
+            Command::Readiness(args) => args.keys(),
             _ => vec![],
         };
         let own = own.into_iter().filter_map(|(key, text)| Some((key, text.clone()?)));
-        let of_readiness = match &self.command {
-            Command::Readiness(args) => args.keys(),
-            _ => Vec::new(),
-        };
-        self.config.0.iter().cloned().chain(own).chain(of_readiness).collect()
+        self.config.0.iter().cloned().chain(own).collect()
     }
 }
 
@@ -430,7 +426,7 @@ fn argument(key: Key) -> Arg {
         .hide_short_help(!is_everyday);
     match spec.kind {
         // `--source-compression` and `--source-compression=false`.
-        Kind::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        Kind::Switch | Kind::Choice => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
         _ => argument.action(ArgAction::Set),
     }
 }

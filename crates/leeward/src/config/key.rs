@@ -22,6 +22,8 @@ pub enum Key {
     Store(StoreKey),
     /// Bytes of rows in memory.
     Memory,
+    /// The list of prices.
+    Prices,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -109,6 +111,8 @@ pub enum Kind {
     Number,
     /// Yes or no.
     Switch,
+    /// A word, or yes or no; alone it is yes.
+    Choice,
     /// Several texts; with commas between them where there are no brackets.
     List,
 }
@@ -168,6 +172,7 @@ const GENERAL_KEYS: [Key; 20] = [
     Key::Databases,
     Key::Policy,
     Key::Memory,
+    Key::Prices,
     Key::Output,
     Key::LogFormat,
     Key::LogLevel,
@@ -265,6 +270,12 @@ impl Key {
                 "SIZE",
                 "Rows in memory at once, whatever their number and width: at least 4 MiB. The process takes some 30 MiB \
                  besides; a row that is larger passes alone [default: 16 MiB]",
+            ),
+            Key::Prices => everywhere(
+                "prices",
+                Kind::Path,
+                "FILE",
+                "Prices to calculate with, in place of the built-in list of one day",
             ),
             Key::AwsRegion => everywhere(
                 "region",
@@ -440,7 +451,13 @@ impl SideKey {
                 "How long the {side} may stay silent before it counts as gone [default: 60s]",
             ),
             SideKey::Compression => {
-                everywhere("compression", Kind::Switch, "BOOL", "Compress what passes to and from the {side} (zlib)")
+                everywhere(
+                    "compression",
+                    Kind::Choice,
+                    "HOW",
+                    "Compress what passes to and from the {side}: zlib, off or auto, which measures the way to the source \
+                     before a seed or a sync [default: auto for the source, off for the target]",
+                )
             }
             SideKey::Instance => Spec {
                 name: "instance",

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use leeward_core::cost::Prices;
 use leeward_core::measure;
 use leeward_core::name::{SYSTEM_SCHEMAS, Side};
 use leeward_core::policy::{Policy, quantity};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub metrics: MetricsForm,
     /// Bytes of rows in memory.
     pub memory_bytes: u64,
+    /// The prices: the file's, or the built-in ones.
+    pub prices: Prices,
     /// The configuration file that was read.
     pub file_path: Option<PathBuf>,
     /// What a person should know although nothing is wrong.
@@ -177,6 +180,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let store = desk.store(&aws);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
     let memory_bytes = desk.memory();
+    let prices = desk.prices();
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
     let (listen, metrics) = (desk.listen(), desk.metrics());
     desk.check_needs(needs);
@@ -195,6 +199,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         listen,
         metrics: metrics.unwrap_or_default(),
         memory_bytes: memory_bytes.unwrap_or(Budget::DEFAULT_BYTES),
+        prices,
         file_path: desk.file_path,
         warnings: desk.warnings,
     };
@@ -371,6 +376,21 @@ impl<'a> Desk<'a> {
             Err(how) => {
                 self.mistakes.at(&given.origin, format!("{} is not a duration; {how}", shown(given.text())));
                 None
+            }
+        }
+    }
+
+    fn prices(&mut self) -> Prices {
+        let (Some(given), Some(path)) = (self.pick(Key::Prices).cloned(), self.file(Key::Prices)) else {
+            return Prices::builtin();
+        };
+        let shown = path.display();
+        let read = std::fs::read_to_string(&path).map_err(|error| vec![format!("it cannot be read: {error}")]);
+        match read.and_then(|text| Prices::parse(&text)) {
+            Ok(prices) => prices,
+            Err(wrong) => {
+                wrong.iter().for_each(|text| self.mistakes.at(&given.origin, format!("{shown}: {text}")));
+                Prices::builtin()
             }
         }
     }

@@ -2,6 +2,7 @@
 //! wanted, what is usual and what an outage brings lie decades apart, and all three must be legible.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+use leeward_core::measure;
 use leeward_core::readiness::{Point, duration};
 
 /// Below this, an age is drawn as if it were this: nobody wants an RPO of less, and the scale needs a floor.
@@ -64,6 +65,8 @@ pub struct Tick {
     pub at: String,
     /// What is written beside it.
     pub label: String,
+    /// Which end of the text stands there, as SVG names it: at the borders a text must not leave the plot.
+    pub anchor: &'static str,
 }
 
 /// A line over time.
@@ -208,8 +211,8 @@ fn summary(points: &[Point], scale: Scale) -> String {
         some => format!("{some} of them beyond the objective"),
     };
     format!(
-        "{} points, {told}. Half of them at most {}; the worst {}, from {} UTC.",
-        points.len(),
+        "{}, {told}. Half of them at most {}; the worst {}, from {} UTC.",
+        measure::counted(points.len() as u64, "point"),
         text(all[all.len() / 2]),
         text(worst.worst_ms),
         worst.at.format("%Y-%m-%d %H:%M")
@@ -223,7 +226,7 @@ fn ages(scale: Scale) -> Vec<Tick> {
     for (age_ms, label) in MARKS.iter().filter(|(age_ms, _)| *age_ms <= scale.top_ms) {
         let y = scale.y(*age_ms);
         if last - y >= MARK_GAP {
-            ticks.push(Tick { at: format!("{y:.1}"), label: (*label).to_owned() });
+            ticks.push(Tick { at: format!("{y:.1}"), label: (*label).to_owned(), anchor: "end" });
             last = y;
         }
     }
@@ -231,7 +234,13 @@ fn ages(scale: Scale) -> Vec<Tick> {
 }
 
 fn tick(window: &Window, at: NaiveDateTime, form: &str) -> Tick {
-    Tick { at: format!("{:.2}", window.x(at) * 100.0 / WIDTH), label: at.format(form).to_string() }
+    let hundredths = window.x(at) * 100.0 / WIDTH;
+    let anchor = match hundredths {
+        left if left < 5.0 => "start",
+        right if right > 95.0 => "end",
+        _ => "middle",
+    };
+    Tick { at: format!("{hundredths:.2}"), label: at.format(form).to_string(), anchor }
 }
 
 /// Arranges points in rows; a row without any is left out.

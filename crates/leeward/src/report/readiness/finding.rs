@@ -2,12 +2,17 @@
 
 use leeward_core::readiness::{CheckResult, EvidenceClass, EvidenceKind, Severity, Status, duration, time};
 
+/// Ages below this, in seconds, are "now" to a person.
+const NEWS_S: i64 = 60;
+
 /// What to do, cut where it changes between words and what can be pasted.
 pub struct Step {
     /// Where it is to be done, or the words themselves.
     pub words: String,
     /// What can be pasted; empty where there is nothing but words.
     pub statement: String,
+    /// Words that follow it.
+    pub rest: String,
 }
 
 /// A check.
@@ -18,6 +23,8 @@ pub struct Finding<'a> {
     pub tone: &'static str,
     /// Where the evidence comes from, how strong it is and how old.
     pub evidence: String,
+    /// The same in short: its age only where it is old.
+    pub evidence_short: String,
     /// What to do, step by step.
     pub steps: Vec<Step>,
 }
@@ -47,8 +54,17 @@ impl<'a> Finding<'a> {
             [] => String::new(),
             calls => format!(": {}", calls.join("; ")),
         };
-        let evidence = format!("{} ({strength}, by {kind}{calls}; {seen})", evidence.text);
-        Finding { check, tone: tone(check.status), evidence, steps }
+        let old = match evidence.age_s {
+            Some(age_s) if age_s >= NEWS_S => format!(", seen {} ago", duration(age_s * 1000)),
+            _ => String::new(),
+        };
+        Finding {
+            check,
+            tone: tone(check.status),
+            evidence: format!("{} ({strength}, by {kind}{calls}; {seen})", evidence.text),
+            evidence_short: format!("{} ({strength}{old})", evidence.text),
+            steps,
+        }
     }
 }
 
@@ -80,16 +96,24 @@ pub fn open(checks: &[CheckResult]) -> Vec<&CheckResult> {
     open
 }
 
-/// Cuts `on the target: GRANT …;` into where and what. A line that ends otherwise is words.
+/// Cuts `on the target: GRANT …;  (or: …)` into where, what and what else. A line that holds no whole statement is words.
 fn step(line: &str) -> Step {
-    match line.split_once(": ") {
+    let (line, rest) = match line.split_once(";  (") {
+        Some((statement, rest)) => (format!("{statement};"), format!("({rest}")),
+        None => (line.to_owned(), String::new()),
+    };
+    let cut = match line.split_once(": ") {
         Some((place, statement)) if is_place(place) && statement.ends_with(';') => {
-            Step { words: format!("{place}:"), statement: statement.to_owned() }
+            Some((format!("{place}:"), statement))
         }
         _ if line.ends_with(';') && line.starts_with(|first: char| first.is_ascii_uppercase()) => {
-            Step { words: String::new(), statement: line.to_owned() }
+            Some((String::new(), line.as_str()))
         }
-        _ => Step { words: line.to_owned(), statement: String::new() },
+        _ => None,
+    };
+    match cut {
+        Some((words, statement)) => Step { words, statement: statement.to_owned(), rest },
+        None => Step { words: format!("{line}{rest}"), statement: String::new(), rest: String::new() },
     }
 }
 
@@ -104,13 +128,19 @@ mod tests {
     #[test]
     fn a_statement_can_be_pasted_without_the_words_around_it() {
         let cut = |line: &str| {
-            let Step { words, statement } = step(line);
-            (words, statement)
+            let Step { words, statement, rest } = step(line);
+            (words, statement, rest)
         };
         let lock = "ALTER USER `a`@`%` ACCOUNT LOCK;";
-        assert_eq!(cut(&format!("on the target: {lock}")), ("on the target:".to_owned(), lock.to_owned()));
-        assert_eq!(cut(lock), (String::new(), lock.to_owned()));
+        assert_eq!(
+            cut(&format!("on the target: {lock}")),
+            ("on the target:".to_owned(), lock.to_owned(), String::new())
+        );
+        let either = format!("on the source: {lock}  (or: GRANT SUPER ON *.* TO `a`@`%`;)");
+        let rest = "(or: GRANT SUPER ON *.* TO `a`@`%`;)".to_owned();
+        assert_eq!(cut(&either), ("on the source:".to_owned(), lock.to_owned(), rest));
+        assert_eq!(cut(lock), (String::new(), lock.to_owned(), String::new()));
         let prose = "run `leeward plan`, review it: then `leeward seed`";
-        assert_eq!(cut(prose), (prose.to_owned(), String::new()));
+        assert_eq!(cut(prose), (prose.to_owned(), String::new(), String::new()));
     }
 }
