@@ -56,8 +56,7 @@ pub async fn ask(question: &Question) -> Cloud {
     );
     let wanted = question.takeover_class.clone();
     let wanted = wanted.or_else(|| source_server.value().and_then(|server| server.class.clone()));
-    let source_side =
-        CloudSide { server: source_server, ..CloudSide::untold("it is not asked of the source") };
+    let source_side = CloudSide { server: source_server, ..CloudSide::untold("it is not asked of the source") };
     let target_side = CloudSide { server: target_server, ..CloudSide::untold("") };
     let (target_side, record) = tokio::join!(
         around(&target, target_side, &mut lines.1, wanted.as_deref()),

@@ -21,8 +21,8 @@ mod value;
 pub(crate) use quantity::duration_s;
 pub use rules::{CHECKS, Known, TableRule, Wish};
 pub use settings::{
-    BatchSettings, CheckSettings, CloudSettings, KeylessSettings, MultiAz, OnContradiction, OnDdl, Platform, ScrubSettings, SeedSettings,
-    Settings, Waiver,
+    BatchSettings, CheckSettings, CloudSettings, KeylessSettings, MultiAz, OnContradiction, OnDdl, Platform,
+    ScrubSettings, SeedSettings, Settings, Waiver,
 };
 
 use crate::brake::Brake;

@@ -23,7 +23,8 @@ pub(super) async fn doors(caller: &Reach, server: &Asked<RdsServer>, mut line: L
     }
     let call = Call { about: groups.join(", "), ..Call::anything("ec2:DescribeSecurityGroups", &caller.region) };
     line.ask(&call, async {
-        let found = send(caller, &call, &request(caller, "DescribeSecurityGroups", "GroupId", groups), groups_of).await?;
+        let found =
+            send(caller, &call, &request(caller, "DescribeSecurityGroups", "GroupId", groups), groups_of).await?;
         // By their ids everything asked for is answered at once, or the call is refused.
         match found.len() == groups.len() {
             true => Ok(found.into_iter().flatten().collect()),
@@ -88,12 +89,17 @@ fn doors_of(group: Node<'_, '_>) -> Option<Vec<Door>> {
         // "-1" is every protocol; "tcp" may come as its number.
         let ports = match child(permission, "ipProtocol")? {
             "-1" => None,
-            "tcp" | "6" => Some((child(permission, "fromPort")?.parse().ok()?, child(permission, "toPort")?.parse().ok()?)),
+            "tcp" | "6" => {
+                Some((child(permission, "fromPort")?.parse().ok()?, child(permission, "toPort")?.parse().ok()?))
+            }
             _ => continue,
         };
-        for (list, name) in
-            [("ipRanges", "cidrIp"), ("ipv6Ranges", "cidrIpv6"), ("groups", "groupId"), ("prefixListIds", "prefixListId")]
-        {
+        for (list, name) in [
+            ("ipRanges", "cidrIp"),
+            ("ipv6Ranges", "cidrIpv6"),
+            ("groups", "groupId"),
+            ("prefixListIds", "prefixListId"),
+        ] {
             let items = children(permission, list).flat_map(|list| children(list, "item"));
             let from = items.filter_map(|item| child(item, name));
             doors.extend(from.map(|from| Door { group: id.to_owned(), ports, from: from.to_owned() }));

@@ -54,7 +54,8 @@ pub(super) async fn orderable(
     if server.class.as_deref() == Some(class) {
         return Asked::untold("it was not asked: the server has that class");
     }
-    let call = Call { about: class.to_owned(), ..Call::anything("rds:DescribeOrderableDBInstanceOptions", &caller.region) };
+    let call =
+        Call { about: class.to_owned(), ..Call::anything("rds:DescribeOrderableDBInstanceOptions", &caller.region) };
     let client = Client::new(&caller.config);
     line.ask(&call, async {
         let options = options(&client, &call, server, class).await?;
@@ -92,11 +93,8 @@ fn summed(class: &str, server: &RdsServer, options: &[OrderableDbInstanceOption]
         storage.is_none() || option.storage_type().is_none() || option.storage_type() == storage
     };
     let fitting: Vec<&OrderableDbInstanceOption> = options.iter().filter(fits).collect();
-    let zones: BTreeSet<&str> = fitting
-        .iter()
-        .flat_map(|option| option.availability_zones())
-        .filter_map(|zone| zone.name())
-        .collect();
+    let zones: BTreeSet<&str> =
+        fitting.iter().flat_map(|option| option.availability_zones()).filter_map(|zone| zone.name()).collect();
     let with_standby = |option: &&OrderableDbInstanceOption| match server.kind {
         RdsKind::Instance => option.multi_az_capable() == Some(true),
         RdsKind::Cluster => option.supports_clusters() == Some(true),

@@ -19,7 +19,11 @@ fn caller(url: &str) -> Reach {
 }
 
 fn place(id: Option<&str>) -> Place {
-    Place { region: Some("us-west-2".to_owned()), id: id.map(str::to_owned), ..Place::of("target", "", (None, None), None) }
+    Place {
+        region: Some("us-west-2".to_owned()),
+        id: id.map(str::to_owned),
+        ..Place::of("target", "", (None, None), None)
+    }
 }
 
 fn told<T>(value: T) -> Asked<T> {
@@ -85,15 +89,16 @@ async fn an_instance_is_asked_for_by_its_name_and_read_whole() {
     assert_eq!(value.pending, ["DBInstanceClass=db.r6g.xlarge"]);
     assert_eq!(value.restorable_to, Some(at() - chrono::TimeDelta::minutes(5)));
     assert_eq!((value.deletion_protection, value.public, value.encrypted), (Some(false), Some(false), Some(true)));
-    assert_eq!((value.subnet_group.as_deref(), value.security_groups.as_slice()), (
-        Some("shop-subnets"),
-        ["sg-1".to_owned()].as_slice()
-    ));
+    assert_eq!(
+        (value.subnet_group.as_deref(), value.security_groups.as_slice()),
+        (Some("shop-subnets"), ["sg-1".to_owned()].as_slice())
+    );
 }
 
 #[tokio::test]
 async fn what_rds_leaves_out_stays_unknown() {
-    let bare = "<DBInstances><DBInstance><DBInstanceIdentifier>shop-dr</DBInstanceIdentifier></DBInstance></DBInstances>";
+    let bare =
+        "<DBInstances><DBInstance><DBInstanceIdentifier>shop-dr</DBInstanceIdentifier></DBInstance></DBInstances>";
     let (asked, _) = server_from(vec![Reply::rds("DescribeDBInstances", bare)]).await;
     let value = asked.value().unwrap();
     assert_eq!((value.multi_az, value.backup_days, value.encrypted), (None, None, None));
@@ -136,7 +141,8 @@ async fn a_missing_permission_names_the_action_and_the_statement() {
     let denied = Reply::rds_error(403, "AccessDenied", "User: arn:aws:sts::1:assumed-role/x is not authorized");
     let said = untold(&server_from(vec![denied]).await.0);
     assert!(said.contains("access denied, rds:DescribeDBInstances is not allowed"), "{said}");
-    let statement = r#"{"Effect":"Allow","Action":"rds:DescribeDBInstances","Resource":"arn:aws:rds:us-west-2:*:db:shop-dr"}"#;
+    let statement =
+        r#"{"Effect":"Allow","Action":"rds:DescribeDBInstances","Resource":"arn:aws:rds:us-west-2:*:db:shop-dr"}"#;
     assert!(said.contains(statement), "{said}");
 }
 
@@ -269,11 +275,8 @@ const GROUPS: &str = "<DescribeSecurityGroupsResponse xmlns=\"http://ec2.amazona
 
 #[tokio::test]
 async fn security_groups_are_asked_for_by_a_signed_query() {
-    let emulator = Emulator::start(vec![
-        Reply::ec2_error(503, "RequestLimitExceeded", "slow down"),
-        Reply::ok(GROUPS),
-    ])
-    .await;
+    let emulator =
+        Emulator::start(vec![Reply::ec2_error(503, "RequestLimitExceeded", "slow down"), Reply::ok(GROUPS)]).await;
     let asked = ec2::doors(&caller(&emulator.url), &told(shop().await), Line::new(at())).await;
     let doors = asked.value().unwrap();
     let seen: Vec<(Option<(u16, u16)>, &str)> = doors.iter().map(|door| (door.ports, door.from.as_str())).collect();
@@ -318,15 +321,12 @@ async fn a_record_is_read_where_it_stands_in_its_zone() {
     let wanted = ("Z1".to_owned(), "db.example.com".to_owned());
     let asked = route53::ask(&caller(&emulator.url), Some(&wanted), Line::new(at())).await;
     let record = asked.value().unwrap();
-    assert_eq!((record.ttl_s, record.values.as_slice()), (
-        Some(60),
-        ["shop.abc.us-east-1.rds.amazonaws.com".to_owned()].as_slice()
-    ));
-    let requests = emulator.requests();
     assert_eq!(
-        requests[0].line,
-        "GET /2013-04-01/hostedzone/Z1/rrset?maxitems=100&name=db.example.com HTTP/1.1"
+        (record.ttl_s, record.values.as_slice()),
+        (Some(60), ["shop.abc.us-east-1.rds.amazonaws.com".to_owned()].as_slice())
     );
+    let requests = emulator.requests();
+    assert_eq!(requests[0].line, "GET /2013-04-01/hostedzone/Z1/rrset?maxitems=100&name=db.example.com HTTP/1.1");
     assert!(requests[0].headers["authorization"].contains("/us-east-1/route53/aws4_request"));
     let missing = Emulator::start(vec![Reply::ok(
         "<ListResourceRecordSetsResponse><ResourceRecordSets/></ListResourceRecordSetsResponse>",

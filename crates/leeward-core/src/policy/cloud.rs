@@ -53,11 +53,7 @@ pub(super) fn thresholds(reader: &mut Reader<'_>, checks: &mut Section<'_, '_>) 
 }
 
 /// Reads the sections of their own.
-pub(super) fn settings(
-    reader: &mut Reader<'_>,
-    root: &mut Section<'_, '_>,
-    thresholds: Thresholds,
-) -> CloudSettings {
+pub(super) fn settings(reader: &mut Reader<'_>, root: &mut Section<'_, '_>, thresholds: Thresholds) -> CloudSettings {
     let mut takeover = reader.section(root, "takeover");
     let takeover_class = reader.optional(&mut takeover, "class", class);
     let multi_az: MultiAz = reader.read(&mut takeover, "multi_az", value::word);
@@ -114,9 +110,8 @@ fn class(value: &DeValue<'_>) -> Result<String, String> {
 
 fn origins(value: &DeValue<'_>) -> Result<Vec<String>, String> {
     let origins = value::texts(value)?;
-    let is_origin = |text: &String| {
-        text.starts_with("sg-") || text.starts_with("pl-") || text.parse::<ipnet::IpNet>().is_ok()
-    };
+    let is_origin =
+        |text: &String| text.starts_with("sg-") || text.starts_with("pl-") || text.parse::<ipnet::IpNet>().is_ok();
     match origins.iter().find(|text| !is_origin(text)) {
         Some(odd) => Err(format!("has an entry that is no CIDR block, sg-… or pl-…: {odd:?}")),
         None => Ok(origins),

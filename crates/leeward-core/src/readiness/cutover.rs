@@ -56,9 +56,10 @@ pub(super) fn dns(facts: &ReadinessFacts) -> Answer {
         ),
         Some(ttl_s) if ttl_s > cutover.dns_ttl_warn_s => Finding::Fail(shown(ttl_s), shorter),
         Some(ttl_s) if ttl_s > cutover.dns_ttl_pass_s => Finding::Warn(shown(ttl_s), shorter),
-        Some(ttl_s) if source.is_some() && !leads_to(&source) => {
-            Finding::Warn(shown(ttl_s), "it does not lead to the source: is it the record that applications use?".into())
-        }
+        Some(ttl_s) if source.is_some() && !leads_to(&source) => Finding::Warn(
+            shown(ttl_s),
+            "it does not lead to the source: is it the record that applications use?".into(),
+        ),
         Some(ttl_s) => Finding::Pass(shown(ttl_s)),
     };
     Ok(reading.found(facts.now, finding))
@@ -118,9 +119,10 @@ pub(super) fn control_planes(facts: &ReadinessFacts) -> Answer {
              [\"rds:us-west-2\", \"secretsmanager:us-west-2\"]",
         ));
     }
-    let source = facts.cloud.source.region.as_deref().ok_or_else(|| {
-        Missing::with_remedy("the source's Region is not known", "set source.region in leeward.toml")
-    })?;
+    let source =
+        facts.cloud.source.region.as_deref().ok_or_else(|| {
+            Missing::with_remedy("the source's Region is not known", "set source.region in leeward.toml")
+        })?;
     let mut there: Vec<String> =
         calls.iter().filter(|call| call.split_once(':').is_some_and(|(_, region)| region == source)).cloned().collect();
     if facts.cloud.target.secret_region.as_deref() == Some(source) {

@@ -44,7 +44,8 @@ impl Drill {
         if drill.ended < drill.began {
             return Err("it ended before it began".to_owned());
         }
-        if takeover_s.is_some_and(|s| i64::try_from(s).unwrap_or(i64::MAX) > (drill.ended - drill.began).num_seconds()) {
+        if takeover_s.is_some_and(|s| i64::try_from(s).unwrap_or(i64::MAX) > (drill.ended - drill.began).num_seconds())
+        {
             return Err("taking over lasted longer than the drill".to_owned());
         }
         Ok(drill)

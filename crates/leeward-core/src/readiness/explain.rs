@@ -43,7 +43,8 @@ pub fn explain(id: &str) -> Option<Explanation> {
 
 impl Explanation {
     fn of(check: &Check) -> Explanation {
-        let Check { id, title, severity, expected, warns, fails, kind, class, evidence, needs, policy, run: _ } = *check;
+        let Check { id, title, severity, expected, warns, fails, kind, class, evidence, needs, policy, run: _ } =
+            *check;
         Explanation {
             id,
             title,
@@ -68,12 +69,15 @@ impl Explanation {
             // Writing to a String cannot fail.
             let _ = write!(text, "{}", wrapped(&format!("  {head:<10} "), 13, words));
         };
-        line("severity", match severity {
-            Severity::Blocker => "blocker: failed or unknown, the verdict is NOT_READY",
-            Severity::High => "high: taking over would hurt",
-            Severity::Medium => "medium: taking over would be worse than it needs to be",
-            Severity::Low => "low: good to know",
-        });
+        line(
+            "severity",
+            match severity {
+                Severity::Blocker => "blocker: failed or unknown, the verdict is NOT_READY",
+                Severity::High => "high: taking over would hurt",
+                Severity::Medium => "medium: taking over would be worse than it needs to be",
+                Severity::Low => "low: good to know",
+            },
+        );
         let how = match kind {
             EvidenceKind::Sql => "by SQL",
             EvidenceKind::State => "from what is kept on the target",
@@ -103,7 +107,12 @@ fn joined(words: &[&str]) -> String {
 
 /// Returns every IAM action that a check of the catalogue needs.
 pub fn iam_actions() -> Vec<&'static str> {
-    let mut actions: Vec<&str> = CATALOGUE.iter().filter(|check| check.kind == EvidenceKind::Api).flat_map(|check| check.needs).copied().collect();
+    let mut actions: Vec<&str> = CATALOGUE
+        .iter()
+        .filter(|check| check.kind == EvidenceKind::Api)
+        .flat_map(|check| check.needs)
+        .copied()
+        .collect();
     actions.sort_unstable();
     actions.dedup();
     actions

@@ -106,7 +106,8 @@ pub(super) fn backups(facts: &ReadinessFacts) -> Answer {
     let there = said(reading.of(&facts.cloud.source.server)?.backup_days, "backup retention")?;
     let latest = said(target.restorable_to, "latest restorable time")?;
     let age = facts.now - latest;
-    let limit = TimeDelta::seconds(i64::try_from(facts.settings.cloud.restorable_age_warn_s).unwrap_or(i64::MAX / 1000));
+    let limit =
+        TimeDelta::seconds(i64::try_from(facts.settings.cloud.restorable_age_warn_s).unwrap_or(i64::MAX / 1000));
     let finding = if here < there {
         let fix = target.modify(&format!("--backup-retention-period {there}"));
         Finding::Warn(format!("kept for {here} days, {there} on the source"), fix)

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::super::cloud::{
-    Asked, Authority, Cloud, CloudSide, DnsRecord, Door, DrillKind, KeyFacts, Login, Measured, Orderable, Quota, RdsKind,
-    RdsServer, SecretLogin, StorageRange, SubnetGroup, SubnetRoom,
+    Asked, Authority, Cloud, CloudSide, DnsRecord, Door, DrillKind, KeyFacts, Login, Measured, Orderable, Quota,
+    RdsKind, RdsServer, SecretLogin, StorageRange, SubnetGroup, SubnetRoom,
 };
 use super::super::outcome::Severity;
 use super::super::outcome::Status::{Fail, NotApplicable, Pass, Unknown, Warn};
