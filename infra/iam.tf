@@ -3,8 +3,9 @@
 #
 # execution  what ECS and Batch do before and beside a container: fetch the image, write its log
 # sync       the service: a password or token for either side
-# report     tasks by the clock: the same, and what readiness asks AWS
-# seed       the job of a first copy: the same as sync, and the bucket
+# report     tasks by the clock: the same
+# dump       tasks by the clock that keep dumps: the same, and the bucket
+# seed       the job of a first copy: the same as sync
 # scheduler  EventBridge Scheduler, which starts the tasks
 
 data "aws_iam_policy_document" "assumed_by_tasks" {
@@ -91,10 +92,13 @@ resource "aws_iam_role_policy" "execution" {
 # What every command needs: to log in to both servers.
 
 locals {
-  secret_arns = compact([var.source_database.secret_arn, var.target_database.secret_arn])
-  secret_keys = compact([var.source_database.secret_kms_key_arn, var.target_database.secret_kms_key_arn])
+  # What a role of the source's account does is that role's to be allowed, not ours.
+  asks_for_source = var.source_database.role_arn == null
+
+  secret_arns = compact([local.asks_for_source ? var.source_database.secret_arn : null, var.target_database.secret_arn])
+  secret_keys = compact([local.asks_for_source ? var.source_database.secret_kms_key_arn : null, var.target_database.secret_kms_key_arn])
   database_users = concat(
-    var.source_database.resource_id == null ? [] : [
+    var.source_database.resource_id == null || !local.asks_for_source ? [] : [
       "arn:${local.partition}:rds-db:${local.source_region}:${data.aws_caller_identity.source.account_id}:dbuser:${var.source_database.resource_id}/${var.source_database.user}"
     ],
     var.target_database.resource_id == null ? [] : [
@@ -141,6 +145,56 @@ data "aws_iam_policy_document" "log_in" {
       resources = statement.value
     }
   }
+
+  # Where the source's account is another, its role may do what stands above for the source, and these tasks may become it.
+  dynamic "statement" {
+    for_each = var.source_database.role_arn == null ? [] : [var.source_database.role_arn]
+
+    content {
+      sid       = "BecomeSourceRole"
+      actions   = ["sts:AssumeRole"] # crates/leeward-aws/src/account.rs
+      resources = [statement.value]
+    }
+  }
+}
+
+# What keeps dumps.
+
+data "aws_iam_policy_document" "store" {
+  provider = aws.target
+  count    = var.bucket_enabled ? 1 : 0
+
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"] # crates/leeward-aws/src/bucket.rs: opening a store, and lists
+    resources = [aws_s3_bucket.this[0].arn]
+  }
+
+  statement {
+    sid = "ReadAndWrite"
+    actions = [
+      "s3:GetObject",            # crates/leeward-aws/src/bucket.rs: reading, and settling an answer that was lost
+      "s3:PutObject",            # crates/leeward-aws/src/bucket.rs, crates/leeward-aws/src/bucket/upload.rs
+      "s3:AbortMultipartUpload", # crates/leeward-aws/src/bucket/upload.rs: parts of an upload that failed
+      "s3:DeleteObject",         # crates/leeward-aws/src/bucket.rs: old snapshots
+    ]
+    resources = ["${aws_s3_bucket.this[0].arn}/*"]
+  }
+
+  statement {
+    sid = "Encrypt"
+    actions = [
+      "kms:GenerateDataKey", # crates/leeward-aws/src/bucket.rs: the bucket encrypts with a key
+      "kms:Decrypt",         # crates/leeward-aws/src/bucket.rs: reading; a write in parts needs it, too
+    ]
+    resources = [aws_kms_key.this.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["s3.${local.region}.amazonaws.com"]
+    }
+  }
 }
 
 # The service.
@@ -181,6 +235,28 @@ resource "aws_iam_role_policy" "report" {
   name   = "log-in"
   role   = aws_iam_role.report.id
   policy = data.aws_iam_policy_document.log_in.json
+}
+
+# Tasks by the clock that keep dumps.
+
+resource "aws_iam_role" "dump" {
+  provider = aws.target
+  count    = var.bucket_enabled ? 1 : 0
+
+  name                 = "${var.name}-dump"
+  description          = "Leeward's dumps and snapshots by the clock: writes to its bucket and to nothing else"
+  assume_role_policy   = data.aws_iam_policy_document.assumed_by_tasks.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
+}
+
+resource "aws_iam_role_policy" "dump" {
+  provider = aws.target
+  for_each = var.bucket_enabled ? { log-in = data.aws_iam_policy_document.log_in.json, store = data.aws_iam_policy_document.store[0].json } : {}
+
+  name   = each.key
+  role   = aws_iam_role.dump[0].id
+  policy = each.value
 }
 
 # The first copy.
@@ -256,7 +332,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "HandRolesOn"
     actions   = ["iam:PassRole"] # EventBridge Scheduler, in schedule.tf: to the tasks that it starts, and to nobody else
-    resources = [aws_iam_role.execution.arn, aws_iam_role.report.arn]
+    resources = concat([aws_iam_role.execution.arn, aws_iam_role.report.arn], aws_iam_role.dump[*].arn)
 
     condition {
       test     = "StringEquals"

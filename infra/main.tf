@@ -54,6 +54,7 @@ locals {
     var.target_database.user == null ? {} : { LEEWARD_TARGET_USER = var.target_database.user },
     var.source_database.secret_arn == null ? { LEEWARD_SOURCE_IAM = "true" } : { LEEWARD_SOURCE_SECRET = var.source_database.secret_arn },
     var.target_database.secret_arn == null ? { LEEWARD_TARGET_IAM = "true" } : { LEEWARD_TARGET_SECRET = var.target_database.secret_arn },
+    var.source_database.role_arn == null ? {} : { LEEWARD_SOURCE_ROLE_ARN = var.source_database.role_arn },
     var.environment,
   )
 

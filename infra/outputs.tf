@@ -34,6 +34,7 @@ output "role_arns" {
     execution = aws_iam_role.execution.arn
     sync      = aws_iam_role.sync.arn
     report    = aws_iam_role.report.arn
+    dump      = one(aws_iam_role.dump[*].arn)
     seed      = one(aws_iam_role.seed[*].arn)
   }
 }

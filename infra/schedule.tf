@@ -1,4 +1,5 @@
-# Tasks that run by the clock and end: readiness, and whatever else var.schedules names. They change nothing.
+# Tasks that run by the clock and end: readiness, and whatever else var.schedules names. They change nothing but the bucket, and
+# that only where the schedule says so.
 
 resource "aws_ecs_task_definition" "report" {
   provider = aws.target
@@ -10,7 +11,7 @@ resource "aws_ecs_task_definition" "report" {
   cpu                      = 512
   memory                   = 1024
   execution_role_arn       = aws_iam_role.execution.arn
-  task_role_arn            = aws_iam_role.report.arn
+  task_role_arn            = each.value.store ? aws_iam_role.dump[0].arn : aws_iam_role.report.arn
   tags                     = local.tags
 
   runtime_platform {

@@ -54,7 +54,7 @@ variable "databases" {
 }
 
 variable "source_database" {
-  description = "The server that is protected. Give secret_arn, or resource_id (DbiResourceId or cluster resource id) for IAM authentication."
+  description = "The server that is protected. Give secret_arn, or resource_id (DbiResourceId or cluster resource id) for IAM authentication; role_arn where its account is another, which the tasks assume before they ask for either."
   type = object({
     host               = string
     port               = optional(number, 3306)
@@ -62,6 +62,7 @@ variable "source_database" {
     secret_arn         = optional(string)
     secret_kms_key_arn = optional(string)
     resource_id        = optional(string)
+    role_arn           = optional(string)
     security_group_id  = optional(string)
     cidr_blocks        = list(string)
   })
@@ -177,16 +178,22 @@ variable "health_port" {
 }
 
 variable "schedules" {
-  description = "Tasks that run by the clock, by name: what Leeward is told to do, and when (rate(...) or cron(...), UTC)."
+  description = "Tasks that run by the clock, by name: what Leeward is told to do, and when (rate(...) or cron(...), UTC). With store = true the task may write to the bucket, for dumps and snapshots."
   type = map(object({
     expression = string
     command    = list(string)
+    store      = optional(bool, false)
   }))
   default = {
     readiness = {
       expression = "rate(15 minutes)"
       command    = ["readiness", "--metrics", "emf"]
     }
+  }
+
+  validation {
+    condition     = var.bucket_enabled || alltrue([for schedule in var.schedules : !schedule.store])
+    error_message = "A task with store = true needs bucket_enabled."
   }
 }
 

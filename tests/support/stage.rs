@@ -117,6 +117,12 @@ impl Stage {
         target.disconnect().await.context("close the connection")
     }
 
+    /// Lets the lane be seeded anew: nothing of it is stored, and no database of it is on the target.
+    pub async fn forget_the_target(&self) -> Result<()> {
+        self.target().exec_script(&format!("DROP DATABASE IF EXISTS {};", self.database)).await?;
+        self.clear_lane().await
+    }
+
     /// Returns both servers.
     pub fn pair(&self) -> &Pair {
         match &self.servers {
@@ -174,7 +180,12 @@ impl Stage {
 
     /// Writes the policy: the test's lane on servers of its own, and what else is given.
     pub fn policy(&self, more: &str) -> Result<()> {
-        let text = format!("version = 1\nplatform = \"self-managed\"\n{more}\n[lane]\nname = \"{}\"\n", self.database);
+        self.policy_on("self-managed", more)
+    }
+
+    /// The same for a platform.
+    pub fn policy_on(&self, platform: &str, more: &str) -> Result<()> {
+        let text = format!("version = 1\nplatform = \"{platform}\"\n{more}\n[lane]\nname = \"{}\"\n", self.database);
         std::fs::write(self.path("policy.toml"), text).context("write the policy")
     }
 

@@ -48,6 +48,14 @@ pub fn region_of_rds_host(host: &str) -> Option<&str> {
     front.ends_with(".rds").then_some(region)
 }
 
+/// Returns the identifier of the instance or cluster that an RDS host name is of; `None` for a proxy and any other name.
+pub fn server_of_rds_host(host: &str) -> Option<&str> {
+    region_of_rds_host(host)?;
+    let (id, rest) = host.split_once('.')?;
+    // A custom endpoint of a cluster has a name of its own.
+    (!rest.starts_with("proxy-") && !rest.starts_with("cluster-custom-")).then_some(id)
+}
+
 /// Returns the partition (`aws`, `aws-cn`, `aws-us-gov`) that a Region belongs to; policies name it in every ARN.
 pub fn partition_of(region: &str) -> &'static str {
     if region.starts_with("cn-") {

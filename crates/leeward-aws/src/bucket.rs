@@ -97,14 +97,19 @@ impl Bucket {
     /// # Errors
     /// [`FaultKind::Refused`] with the way out; [`FaultKind::Unreachable`] and [`FaultKind::TimedOut`] for what can go away.
     pub async fn open(aws: &AwsSettings, settings: BucketSettings) -> Result<Bucket, Fault> {
-        Bucket::find(aws, settings).await.map_err(AwsError::into_fault)
+        let load = async |region: Option<&str>| AwsAccount::load(&aws.in_region(region)).await;
+        Bucket::find(load, settings).await.map_err(AwsError::into_fault)
     }
 
-    async fn find(aws: &AwsSettings, settings: BucketSettings) -> Result<Bucket, AwsError> {
-        let account = match AwsAccount::load(&aws.in_region(settings.region.as_deref())).await {
+    /// Asks the bucket where it is said to be, and then where it says itself.
+    async fn find(
+        load: impl AsyncFn(Option<&str>) -> Result<AwsAccount, AwsError>,
+        settings: BucketSettings,
+    ) -> Result<Bucket, AwsError> {
+        let account = match load(settings.region.as_deref()).await {
             // Whoever is asked there says which Region a bucket is in.
             Err(error) if *error.kind() == AwsErrorKind::NoRegion && settings.region.is_none() => {
-                AwsAccount::load(&aws.in_region(Some(REGION_TO_ASK))).await?
+                load(Some(REGION_TO_ASK)).await?
             }
             loaded => loaded?,
         };
@@ -115,7 +120,7 @@ impl Bucket {
         };
         match error.kind() {
             AwsErrorKind::BucketElsewhere { region } if settings.region.is_none() => {
-                let second = Bucket::over(AwsAccount::load(&aws.in_region(Some(region))).await?, settings);
+                let second = Bucket::over(load(Some(region)).await?, settings);
                 second.probe().await.map(|()| second)
             }
             _ => Err(error),

@@ -57,6 +57,36 @@ impl Reply {
         Self::Send { status: 200, body: body.into() }
     }
 
+    /// A reply in the form of the query protocol of RDS: the inside of `NAMEResult`.
+    pub fn rds(operation: &str, result: &str) -> Self {
+        Self::ok(format!(
+            "<{operation}Response xmlns=\"http://rds.amazonaws.com/doc/2014-10-31/\"><{operation}Result>{result}\
+             </{operation}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></{operation}Response>"
+        ))
+    }
+
+    /// An error in the form of the query protocol of RDS.
+    pub fn rds_error(status: u16, code: &str, message: &str) -> Self {
+        Self::Send {
+            status,
+            body: format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 <RequestId>r</RequestId></ErrorResponse>"
+            ),
+        }
+    }
+
+    /// An error in the form of EC2.
+    pub fn ec2_error(status: u16, code: &str, message: &str) -> Self {
+        Self::Send {
+            status,
+            body: format!(
+                "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+                 <RequestID>r</RequestID></Response>"
+            ),
+        }
+    }
+
     /// An object of S3 with this content.
     pub fn object(content: &str) -> ObjectReply {
         let headers = vec![("ETag", "\"tag\"".to_owned())];

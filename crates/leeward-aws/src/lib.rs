@@ -1,5 +1,5 @@
-//! Every AWS call that Leeward makes: loading of the AWS configuration, two sources of a database password, and the bucket in
-//! which dumps are kept.
+//! Every AWS call that Leeward makes: loading of the AWS configuration, two sources of a database password, the bucket in
+//! which dumps are kept, and the facts that readiness is judged by ([`facts`]).
 //!
 //! [`Bucket`] answers the core's port of a store. [`SecretSource`] reads a Secrets Manager secret, [`TokenSource`] signs an RDS IAM authentication token; these two are
 //! asked again for every fresh password; neither caches one, because an RDS-managed secret rotates every seven days
@@ -12,6 +12,7 @@ mod account;
 mod arn;
 mod bucket;
 mod error;
+pub mod facts;
 mod password;
 mod secret;
 mod token;
@@ -20,6 +21,7 @@ mod token;
 mod emulator;
 
 pub use account::AwsSettings;
+pub use arn::region_of_rds_host;
 pub use bucket::{Bucket, BucketSettings};
 pub use error::{AwsError, AwsErrorKind};
 pub use password::{Credentials, Secret};

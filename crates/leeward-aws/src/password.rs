@@ -34,4 +34,7 @@ pub struct Credentials {
     pub username: Option<String>,
     /// The account's password.
     pub password: Secret,
+    /// The host that the secret names, when it holds one. Only for telling people that it is another's: a secret that is
+    /// replicated into another Region still names its source's.
+    pub host: Option<String>,
 }

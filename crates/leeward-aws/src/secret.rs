@@ -1,7 +1,7 @@
 //! A database password in Secrets Manager: read anew each time it is asked for.
 //!
 //! It reads `AWSCURRENT` only, and neither writes nor rotates. The other fields of an RDS secret (host, port,
-//! engine) are not used on purpose: a secret replicated into another Region still names its source's host.
+//! engine) are never connected to, on purpose: a secret replicated into another Region still names its source's host.
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
@@ -220,7 +220,7 @@ fn parse(text: &str) -> Result<Credentials, &'static str> {
     if line.is_empty() {
         return Err("the text is empty");
     }
-    Ok(Credentials { username: None, password: Secret::new(line) })
+    Ok(Credentials { username: None, password: Secret::new(line), host: None })
 }
 
 fn parse_fields(fields: &Map<String, Value>) -> Result<Credentials, &'static str> {
@@ -235,7 +235,8 @@ fn parse_fields(fields: &Map<String, Value>) -> Result<Credentials, &'static str
         Some(Value::String(name)) if !name.is_empty() => Some(name.clone()),
         Some(_) => return Err("the JSON field \"username\" is not a string with content"),
     };
-    Ok(Credentials { username, password })
+    let host = fields.get("host").and_then(Value::as_str).map(str::to_owned);
+    Ok(Credentials { username, password, host })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 pub mod alteration;
 pub mod brake;
 pub mod class;
+pub mod cost;
 pub mod digest;
 pub mod doctor;
 pub mod fault;
@@ -26,6 +27,7 @@ pub mod readiness;
 pub mod row;
 pub mod scrub;
 pub mod secret;
+pub mod seed_advice;
 pub mod server;
 pub mod survey;
 pub mod table;

@@ -11,16 +11,18 @@ use toml::de::DeTable;
 use crate::name::TableName;
 use globset::GlobMatcher;
 
+mod cloud;
 mod layers;
 pub mod quantity;
 mod rules;
 mod settings;
 mod value;
 
+pub(crate) use quantity::duration_s;
 pub use rules::{CHECKS, Known, TableRule, Wish};
 pub use settings::{
-    BatchSettings, CheckSettings, KeylessSettings, OnContradiction, OnDdl, Platform, ScrubSettings, SeedSettings,
-    Settings, Waiver,
+    BatchSettings, CheckSettings, CloudSettings, KeylessSettings, MultiAz, OnContradiction, OnDdl, Platform,
+    ScrubSettings, SeedSettings, Settings, Waiver,
 };
 
 use crate::brake::Brake;
@@ -204,6 +206,7 @@ fn read_settings(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Setting
     let share_max = reader.read(&mut brake, "share", value::share_or_none);
     reader.close(brake);
 
+    let (checks, thresholds) = read_checks(reader, root);
     Settings {
         lane: name,
         rpo_s,
@@ -216,7 +219,8 @@ fn read_settings(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Setting
         seed: read_seed(reader, root),
         keyless: read_keyless(reader, root),
         platform,
-        checks: read_checks(reader, root),
+        checks,
+        cloud: cloud::settings(reader, root, thresholds),
         waivers,
     }
 }
@@ -287,7 +291,7 @@ fn read_classify(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> Classif
     classify
 }
 
-fn read_checks(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> CheckSettings {
+fn read_checks(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> (CheckSettings, cloud::Thresholds) {
     let mut section = reader.section(root, "checks");
     let checks = CheckSettings {
         rpo_warn_factor: reader.read(&mut section, "rpo_warn_factor", value::factor),
@@ -318,8 +322,9 @@ fn read_checks(reader: &mut Reader<'_>, root: &mut Section<'_, '_>) -> CheckSett
     ordered("verify_age_warn", "verify_age_fail", checks.verify_age_warn_s <= checks.verify_age_fail_s);
     ordered("drill_age_warn", "drill_age_fail", checks.drill_age_warn_s <= checks.drill_age_fail_s);
     ordered("autoinc_warn", "autoinc_fail", checks.autoinc_warn <= checks.autoinc_fail);
+    let thresholds = cloud::thresholds(reader, &mut section);
     reader.close(section);
-    checks
+    (checks, thresholds)
 }
 
 #[cfg(test)]

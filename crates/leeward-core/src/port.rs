@@ -670,6 +670,15 @@ pub trait Shapes: Send {
     async fn table_ddl(&mut self, tables: &[TableName]) -> Result<Vec<(TableName, String)>, Fault>;
 }
 
+/// Bytes that have passed over the wire between Leeward and one server: after compression, without what TLS adds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// Read from it.
+    pub read: u64,
+    /// Sent to it.
+    pub sent: u64,
+}
+
 /// Opens connections: the one place through which the engine reaches the servers, and makes them anew after a fault.
 #[async_trait]
 pub trait Servers: Send + Sync {
@@ -702,6 +711,12 @@ pub trait Servers: Send + Sync {
     /// Returns how many connections a server has left; nothing where that is not known, as in a simulator.
     async fn free_connections(&self, _side: crate::name::Side) -> Result<Option<u64>, Fault> {
         Ok(None)
+    }
+
+    /// Returns what has passed over the connections to one side so far, short of what each has carried since it was counted
+    /// last; nothing where there is no wire, as in a simulator.
+    fn passed(&self, _side: crate::name::Side) -> Option<Passed> {
+        None
     }
 
     /// Connects to look at how busy the source is. [`FaultKind::MissingGrant`] where that cannot be seen. A simulator need

@@ -18,10 +18,12 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 ];
 
 /// Crates that only some may use: the driver and the SDK each behind one fence, and nothing that waits in the core.
-const GUARDED: [(&str, &[&str]); 8] = [
+const GUARDED: [(&str, &[&str]); 10] = [
     ("mysql_async", &["leeward-mysql", "leeward-testkit", "leeward-torture", "xtask"]),
     ("aws-config", &["leeward-aws"]),
     ("aws-credential-types", &["leeward-aws"]),
+    ("aws-sdk-cloudwatch", &["leeward-aws"]),
+    ("aws-sdk-kms", &["leeward-aws"]),
     ("aws-sdk-rds", &["leeward-aws"]),
     ("aws-sdk-s3", &["leeward-aws"]),
     ("aws-sdk-secretsmanager", &["leeward-aws"]),

@@ -31,6 +31,7 @@ use crate::endpoint::Endpoint;
 use crate::fence::time;
 use crate::session::{Outcome, Session};
 use crate::sql;
+use crate::wire;
 use triggers::TriggerLook;
 use way::{Uniques, Way};
 
@@ -118,12 +119,14 @@ pub async fn prove(session: &mut Session, lease: &Lease) -> Result<(), Fault> {
 pub async fn prove_after(session: &mut Session, lease: &Lease, first: &str) -> Result<(), Fault> {
     const DOING: &str = "prove the lease before COMMIT";
     let lane = sql::literal(&lease.lane);
+    let counting = if session.is_count_due() { format!(";{}", wire::QUERY) } else { String::new() };
     let query = format!(
         "{first}SELECT epoch,promoted FROM leeward.lease WHERE lane={lane} FOR UPDATE;\
-         UPDATE leeward.lease SET renewed_at=UTC_TIMESTAMP(6) WHERE lane={lane} AND epoch={}",
+         UPDATE leeward.lease SET renewed_at=UTC_TIMESTAMP(6) WHERE lane={lane} AND epoch={}{counting}",
         lease.epoch
     );
     let sets = session.sets(DOING, &query).await?;
+    session.count(sets.iter().skip(1).flatten());
     check(session, sets.iter().find_map(|rows| rows.first()), lease, DOING).await
 }
 

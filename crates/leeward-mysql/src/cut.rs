@@ -36,6 +36,7 @@ use crate::fence::{self, Watch};
 use crate::session::{RowEvent, Rows, Session};
 use crate::sql;
 use crate::survey;
+use crate::wire;
 
 /// Bytes of rows handed on at once. Small enough that a dozen in flight stay below a few MiB, large enough that the
 /// target gets statements worth its parse.
@@ -236,8 +237,8 @@ pub(crate) async fn hand_on(
     loop {
         let row = match rows.next().await? {
             RowEvent::Row(row) => row,
-            RowEvent::EndOfSet => continue,
-            RowEvent::EndOfAll => break,
+            RowEvent::EndOfSet => break,
+            RowEvent::EndOfAll => return Err(Fault::new(FaultKind::Unexpected, "read rows")),
         };
         push_row(&mut batch, &row);
         // A wide row should not be held twice while whoever takes it is waited for.
@@ -249,7 +250,22 @@ pub(crate) async fn hand_on(
     if !batch.is_empty() {
         take.take(batch).await?;
     }
+    let counted = rest(&mut rows).await?;
+    drop(rows);
+    session.count(&counted);
     Ok(())
+}
+
+/// Reads what comes after rows: nothing, or the answer to [`wire::QUERY`].
+pub(crate) async fn rest(rows: &mut Rows<'_>) -> Result<Vec<Row>, Fault> {
+    let mut counted = Vec::new();
+    loop {
+        match rows.next().await? {
+            RowEvent::Row(row) => counted.push(row),
+            RowEvent::EndOfSet => {}
+            RowEvent::EndOfAll => return Ok(counted),
+        }
+    }
 }
 
 /// Counts rows that are handed on.
@@ -401,6 +417,10 @@ async fn one_row_each<T>(
             }
             text.extend_from_slice(&query(range));
         }
+        let counts = session.is_count_due();
+        if counts {
+            text.extend_from_slice(format!(";{}", wire::QUERY).as_bytes());
+        }
         let mut rows = session.stream(doing, &text).await?;
         let mut failed = false;
         for range in asked {
@@ -422,7 +442,11 @@ async fn one_row_each<T>(
                 }
             }
         }
-        if !failed {
+        if !failed && counts {
+            let counted = rest(&mut rows).await?;
+            drop(rows);
+            session.count(&counted);
+        } else if !failed {
             read_to_end(&mut rows).await?;
         }
     }

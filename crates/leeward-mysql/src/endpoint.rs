@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::wire::Wire;
 use async_trait::async_trait;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::Side;
@@ -32,6 +33,8 @@ pub struct Endpoint {
     pub timeouts: Timeouts,
     /// Compression of the wire.
     pub compression: Compression,
+    /// What passes over the connections; shared by all that are made from this endpoint and its clones.
+    pub wire: Arc<Wire>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -182,6 +185,7 @@ mod tests {
             tls: Tls { mode: TlsMode::Disabled, ca_file: None, server_name: None },
             timeouts: Timeouts::default(),
             compression: Compression::Off,
+            wire: Arc::default(),
         };
         let printed = format!("{endpoint:?}");
         assert!(printed.contains("leeward") && !printed.contains("hunter2"), "{printed}");

@@ -116,6 +116,12 @@ fn server_kind(error: &ServerError, side: Side, doing: &str) -> FaultKind {
     }
 }
 
+/// Returns whether a cause is a server's refusal because the account is locked.
+pub(crate) fn names_locked_account(cause: &str) -> bool {
+    let of = |code: u16| cause.starts_with(&format!("server error {code} "));
+    of(codes::ACCOUNT_LOCKED) || of(codes::ACCOUNT_LOCKED_MARIADB)
+}
+
 /// Returns whether a connection is of no use after this fault, although the server answered properly: after a
 /// failover the old writer answers "read only" for as long as one asks it (T33).
 pub(crate) fn ends_session(kind: &FaultKind) -> bool {

@@ -27,6 +27,7 @@ use crate::digest::{self, text};
 use crate::endpoint::Endpoint;
 use crate::session::Session;
 use crate::sql;
+use crate::wire;
 
 /// One source connection that reads chunks.
 pub struct MySqlReader {
@@ -58,17 +59,18 @@ impl ChunkReader for MySqlReader {
         let session = self.session().await?;
         let of_table = |fault: Fault| fault.of(range.table.name());
         match (may_be_wide, range.table.has_key()) {
-            (false, _) => hand_on(session, &read_query(range), range.table, take).await.map_err(of_table)?,
+            (false, _) => hand_on(session, &counting(read_query(range)), range.table, take).await.map_err(of_table)?,
             // Its rows cannot be asked for one by one.
             (true, false) => {
                 take.room(u64::MAX).await?;
-                hand_on(session, &read_query(range), range.table, take).await.map_err(of_table)?;
+                hand_on(session, &counting(read_query(range)), range.table, take).await.map_err(of_table)?;
                 self.session = None;
             }
             (true, true) => {
                 let wide = wide::read_others(session, range, take).await.map_err(of_table)?;
                 if !wide.keys.is_empty() {
                     wide::read(session, range.table, &wide, take).await.map_err(of_table)?;
+                    session.count_now().await?;
                     self.session = None;
                 }
             }
@@ -90,6 +92,13 @@ impl ChunkReader for MySqlReader {
 }
 
 /// Returns the query for all rows of a range in key order.
+/// Returns a query that tells after its rows what has passed over the connection.
+fn counting(mut query: Vec<u8>) -> Vec<u8> {
+    query.push(b';');
+    query.extend_from_slice(wire::QUERY.as_bytes());
+    query
+}
+
 fn read_query(range: &Range<'_>) -> Vec<u8> {
     read_list(range, &sql::wire_list(&range.table.table))
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
 use leeward_core::port::{
-    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Servers, Shape, Shapes, Source, Target,
+    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Passed, Servers, Shape, Shapes, Source, Target,
 };
 
 use crate::apply::MySqlTarget;
@@ -70,6 +70,10 @@ impl Servers for MySqlServers {
 
     async fn free_connections(&self, side: Side) -> Result<Option<u64>, Fault> {
         throttle::free_connections(self.endpoint(side)).await
+    }
+
+    fn passed(&self, side: Side) -> Option<Passed> {
+        Some(self.endpoint(side).wire.passed())
     }
 
     async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {

@@ -8,6 +8,7 @@ mod opening;
 mod rows;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leeward_core::fault::{Fault, FaultKind};
@@ -19,6 +20,8 @@ use mysql_async::{Conn, QueryResult, Row, TextProtocol, Value};
 
 use crate::endpoint::{Endpoint, Timeouts};
 use crate::fault::{self, Cause, codes};
+use crate::wire::{self, Count, Wire};
+pub use opening::{LogIn, log_in};
 pub use rows::{RowEvent, Rows};
 pub use settings::{SESSION_SETTINGS, Scope};
 
@@ -80,6 +83,8 @@ pub struct Session {
     thread_id: u64,
     packet_bytes_max: u64,
     timeouts: Timeouts,
+    wire: Arc<Wire>,
+    count: Count,
 }
 
 impl std::fmt::Debug for Session {
@@ -128,6 +133,8 @@ impl Session {
             version_text: String::new(),
             packet_bytes_max: u64::MAX,
             timeouts: endpoint.timeouts,
+            wire: endpoint.wire.clone(),
+            count: Count::default(),
         }
     }
 
@@ -145,6 +152,23 @@ impl Session {
             Err(fault) => return Err(fault),
         }
         session.close().await;
+        Ok(())
+    }
+
+    /// Returns whether it is time to send [`wire::QUERY`] with whatever is sent next; whoever asks does so.
+    pub(crate) fn is_count_due(&mut self) -> bool {
+        self.count.is_due()
+    }
+
+    /// Takes in the answer to [`wire::QUERY`].
+    pub(crate) fn count<'r>(&mut self, rows: impl IntoIterator<Item = &'r Row>) {
+        rows.into_iter().for_each(|row| self.count.take(row, &self.wire));
+    }
+
+    /// Counts what has passed, in a round trip of its own.
+    pub(crate) async fn count_now(&mut self) -> Result<(), Fault> {
+        let rows = self.rows("count bytes", wire::QUERY).await?;
+        self.count(&rows);
         Ok(())
     }
 

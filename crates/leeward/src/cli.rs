@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+use leeward_core::name::Side;
 use leeward_core::throttle::LoadLimit;
 
 use crate::config::key::{Key, Kind, Places, SideKey};
@@ -131,7 +132,7 @@ Exit code 2 when there are differences, repaired or not.";
 const READINESS_HELP: &str = "\
 Runs every check of the catalogue in a fixed order and prints the verdict: READY,
 READY_WITH_WARNINGS or NOT_READY. What cannot be observed is not ready. Works while the source is
-unreachable.
+unreachable. On RDS it describes both servers through AWS; it changes nothing there.
 
 From one look it writes as many forms as are asked for, each file whole or not at all: HTML for
 people (one file, nothing else is loaded), JSON for programs, JUnit for a CI. A former JSON report
@@ -312,7 +313,44 @@ pub struct ReadinessArgs {
 
     /// Write the numbers of checks to stdout as well: none, or emf for CloudWatch [default: none]
     #[arg(long, value_name = "FORM")]
-    pub metrics: Option<String>,
+    metrics: Option<String>,
+
+    /// Say what a check is about instead: what it compares, what it needs, which keys of the policy rule it
+    #[arg(long, value_name = "CHECK-ID")]
+    pub explain: Option<String>,
+
+    /// Record of the last drill, a TOML file (docs/readiness.md)
+    #[arg(long, value_name = "FILE")]
+    drill: Option<String>,
+
+    /// RDS instance or Multi-AZ cluster of the source, where its host name does not say it
+    #[arg(long, value_name = "NAME")]
+    source_instance: Option<String>,
+
+    /// AWS Region of the source, where its host name does not say it
+    #[arg(long, value_name = "REGION")]
+    source_region: Option<String>,
+
+    /// RDS instance or Multi-AZ cluster of the target, where its host name does not say it
+    #[arg(long, value_name = "NAME")]
+    target_instance: Option<String>,
+
+    /// AWS Region of the target, where its host name does not say it
+    #[arg(long, value_name = "REGION")]
+    target_region: Option<String>,
+}
+
+impl ReadinessArgs {
+    fn keys(&self) -> Vec<(Key, &Option<String>)> {
+        vec![
+            (Key::Metrics, &self.metrics),
+            (Key::Drill, &self.drill),
+            (Key::Side(Side::Source, SideKey::Instance), &self.source_instance),
+            (Key::Side(Side::Source, SideKey::Region), &self.source_region),
+            (Key::Side(Side::Target, SideKey::Instance), &self.target_instance),
+            (Key::Side(Side::Target, SideKey::Region), &self.target_region),
+        ]
+    }
 }
 
 impl Cli {
@@ -327,7 +365,7 @@ impl Cli {
                 (Key::Metrics, &args.metrics),
             ],
             Command::Healthcheck(args) => vec![(Key::Listen, &args.listen)],
-            Command::Readiness(args) => vec![(Key::Metrics, &args.metrics)],
+            Command::Readiness(args) => args.keys(),
             _ => vec![],
         };
         let own = own.into_iter().filter_map(|(key, text)| Some((key, text.clone()?)));
@@ -388,7 +426,7 @@ fn argument(key: Key) -> Arg {
         .hide_short_help(!is_everyday);
     match spec.kind {
         // `--source-compression` and `--source-compression=false`.
-        Kind::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        Kind::Switch | Kind::Choice => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
         _ => argument.action(ArgAction::Set),
     }
 }

@@ -3,27 +3,35 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "aws")]
+mod cloud;
 pub mod sight;
 #[allow(dead_code, reason = "only commands that keep dumps use it")]
 pub mod store;
 
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
+use leeward_core::cost::Place;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
+use leeward_core::policy::{self, Platform};
 use leeward_core::port::{Claims, Control, Servers};
+use leeward_core::readiness::cloud::Cloud;
 use leeward_core::survey::Survey;
 use leeward_engine::lease::Claim;
 use leeward_mysql::control::MySqlControl;
 use leeward_mysql::control::claims::MySqlClaims;
-use leeward_mysql::endpoint::{Endpoint, FixedPassword, PasswordFile, PasswordSource};
+use leeward_mysql::endpoint::{Compression, Endpoint, FixedPassword, PasswordFile, PasswordSource};
+use leeward_mysql::link::Link;
 use leeward_mysql::servers::MySqlServers;
 use leeward_mysql::session::Session;
 use leeward_mysql::survey;
 
 use crate::Failure;
 use crate::config::raw::Environment;
-use crate::config::{PasswordFrom, Settings, SideSettings};
+use crate::config::{Compressed, PasswordFrom, Settings, SideSettings};
+use crate::report::words;
 
 /// Returns the process's environment. A name that is not UTF-8 cannot be one of ours.
 pub fn environment() -> Environment {
@@ -55,7 +63,12 @@ pub async fn endpoint(settings: &Settings, side: Side) -> Result<Endpoint, Failu
         password: password(settings, given).await?,
         tls: given.tls.clone(),
         timeouts: given.timeouts,
-        compression: given.compression,
+        // What is asked over it is short, unless it is measured: see `servers_for_rows`.
+        compression: match given.compression {
+            Compressed::Fixed(compression) => compression,
+            Compressed::AsMeasured => Compression::Off,
+        },
+        wire: Arc::default(),
     })
 }
 
@@ -104,6 +117,44 @@ pub async fn servers(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
     Ok(Arc::new(MySqlServers { source, target }))
 }
 
+/// Returns both servers for work that reads rows of the source. Whether the way to it is compressed is measured where nobody
+/// has said it, and told.
+///
+/// # Errors
+/// Those of [`servers`], and what keeps the source from being reached.
+pub async fn servers_for_rows(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
+    let mut source = endpoint(settings, Side::Source).await?;
+    let target = endpoint(settings, Side::Target).await?;
+    if settings.side(Side::Source)?.compression == Compressed::AsMeasured {
+        let link = Link::measure(&source).await?;
+        source.compression = link.compression();
+        let is = match source.compression {
+            Compression::Zlib => "is compressed",
+            Compression::Off => "is not compressed",
+        };
+        let (round_trip_ms, carries) = (link.round_trip.as_secs_f64() * 1_000.0, words::bytes(link.bytes_per_s as u64));
+        tracing::info!("the source leg {is}: round trip {round_trip_ms:.1} ms, one connection carries {carries}/s");
+    }
+    Ok(Arc::new(MySqlServers { source, target }))
+}
+
+/// Returns where the servers are, as far as their names or the prices say.
+pub fn place(settings: &Settings) -> Place {
+    let region = |side: Side| settings.side(side).ok().and_then(|side| region_of(&side.host));
+    let seen = Place { source_region: region(Side::Source), target_region: region(Side::Target), ..Place::default() };
+    settings.prices.place.clone().or(seen)
+}
+
+#[cfg(feature = "aws")]
+fn region_of(host: &str) -> Option<String> {
+    leeward_aws::region_of_rds_host(host).map(str::to_owned)
+}
+
+#[cfg(not(feature = "aws"))]
+fn region_of(_host: &str) -> Option<String> {
+    None
+}
+
 /// Surveys the source.
 ///
 /// # Errors
@@ -121,6 +172,20 @@ pub async fn identity(endpoint: &Endpoint) -> Result<String, Fault> {
     let identity = survey::identity(&mut session).await;
     session.close().await;
     identity
+}
+
+/// Asks AWS about both servers, where they run there.
+pub async fn cloud(settings: &Settings, wanted: &policy::Settings, at: NaiveDateTime) -> Cloud {
+    if wanted.platform == Platform::SelfManaged {
+        return Cloud::untold("the servers are self-managed");
+    }
+    #[cfg(feature = "aws")]
+    return cloud::look(settings, wanted, at).await;
+    #[cfg(not(feature = "aws"))]
+    {
+        let _ = (settings, at);
+        Cloud::untold("this leeward was built without AWS")
+    }
 }
 
 /// Returns how this process names itself when it asks for the lease.

@@ -11,7 +11,7 @@ use terraform::{Folder, attribute, blocks, call_argument, deep_blocks, field, ro
 
 /// What roles and policies of the module name, each once. An action that is not here must not be granted; one that is here
 /// and granted to nobody has outlived its use.
-const ACTIONS: [&str; 20] = [
+const ACTIONS: [&str; 25] = [
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:GetAuthorizationToken",
@@ -30,6 +30,11 @@ const ACTIONS: [&str; 20] = [
     "logs:PutLogEvents",
     "rds-db:connect",
     "s3:*",
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:PutObject",
     "secretsmanager:GetSecretValue",
     "sts:AssumeRole",
 ];

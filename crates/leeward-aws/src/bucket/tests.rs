@@ -413,11 +413,45 @@ async fn a_write_that_is_denied_names_the_objects_it_needs() {
 
 #[tokio::test]
 async fn a_bucket_in_another_region_is_told_by_its_header() {
-    let mut moved = Reply::refusal(301, "PermanentRedirect", "Use the specified endpoint");
-    moved.headers.push(("x-amz-bucket-region", "us-west-2".to_owned()));
-    let (_emulator, bucket) = scripted(vec![Reply::Object(moved)]).await;
+    let (_emulator, bucket) = scripted(vec![moved()]).await;
     let error = bucket.probe().await.unwrap_err();
     assert_eq!(*error.kind(), AwsErrorKind::BucketElsewhere { region: "us-west-2".to_owned() });
+}
+
+fn moved() -> Reply {
+    let mut moved = Reply::refusal(301, "PermanentRedirect", "Use the specified endpoint");
+    moved.headers.push(("x-amz-bucket-region", "us-west-2".to_owned()));
+    Reply::Object(moved)
+}
+
+/// Looks for a bucket that is in us-west-2, from a machine without a Region or from another one.
+async fn found(emulator: &Emulator, home: Option<&str>, wanted: Option<&str>) -> Result<Bucket, AwsError> {
+    let load = async |region: Option<&str>| {
+        let mut config = config_for(&emulator.url).into_builder();
+        config.set_region(region.or(home).map(|name| aws_config::Region::new(name.to_owned())));
+        AwsAccount::from_config(config.build(), None).await
+    };
+    let region = wanted.map(str::to_owned);
+    Bucket::find(load, BucketSettings { bucket: BUCKET.to_owned(), region, ..BucketSettings::default() }).await
+}
+
+#[tokio::test]
+async fn a_bucket_is_followed_into_its_region_unless_another_was_asked_for() {
+    let empty = || {
+        let body = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+        Reply::Object(ObjectReply { status: 200, body: body.into(), ..ObjectReply::default() })
+    };
+    for home in [None, Some("eu-west-1")] {
+        let emulator = Emulator::start(vec![moved(), empty()]).await;
+        let bucket = found(&emulator, home, None).await.unwrap();
+        assert_eq!(bucket.shared.region, "us-west-2");
+        let signed: Vec<String> =
+            emulator.requests().iter().map(|sent| sent.headers["authorization"].clone()).collect();
+        assert!(signed[0].contains(home.unwrap_or("us-east-1")) && signed[1].contains("/us-west-2/s3/"), "{signed:?}");
+    }
+    let emulator = Emulator::start(vec![moved()]).await;
+    let error = found(&emulator, None, Some("eu-central-1")).await.unwrap_err();
+    assert_eq!(error.remedy(), "name the bucket's own Region, us-west-2, in place of eu-central-1");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ const SIZE_UNITS: [(&str, u64); 5] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 2
 const DURATION_S_MAX: u64 = 100 * 366 * 86_400;
 
 /// Reads a duration in seconds.
-pub(super) fn duration_s(text: &str) -> Result<u64, String> {
+pub(crate) fn duration_s(text: &str) -> Result<u64, String> {
     let expected = || format!("is not a duration: write a whole number and s, m, h or d, such as \"5m\", not {text:?}");
     let seconds = quantity(text, &DURATION_UNITS).ok_or_else(expected)?;
     if seconds > DURATION_S_MAX {

@@ -40,6 +40,10 @@ pub struct Settings {
     /// Thresholds of the readiness checks.
     #[serde(default)]
     pub checks: CheckSettings,
+    /// What is wanted of what stands around the servers. Left out where it is the default, so that plans of before it
+    /// existed keep their names.
+    #[serde(default, skip_serializing_if = "CloudSettings::is_default")]
+    pub cloud: CloudSettings,
     /// Findings that people have accepted until a day.
     #[serde(default)]
     pub waivers: Vec<Waiver>,
@@ -173,6 +177,65 @@ pub struct CheckSettings {
     pub variables_may_differ: Vec<String>,
 }
 
+/// What is wanted of what stands around the servers (`[checks]`, `[takeover]`, `[network]` and `[cutover]` of the policy).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CloudSettings {
+    /// INS-06: share (0 to 1) of free storage down to which it passes.
+    pub free_space_warn: f64,
+    /// INS-06: share (0 to 1) of free storage down to which it warns.
+    pub free_space_fail: f64,
+    /// INS-09: seconds since the latest restorable time past which it warns.
+    pub restorable_age_warn_s: u64,
+    /// INS-13: seconds before a certificate's end from which it warns.
+    pub certificate_warn_s: u64,
+    /// INS-13: seconds before a certificate's end from which it fails.
+    pub certificate_fail_s: u64,
+    /// INS-14: share (0 to 1) of a quota from which it warns.
+    pub quota_warn: f64,
+    /// INS-14: share (0 to 1) of a quota from which it fails.
+    pub quota_fail: f64,
+    /// NET-02: addresses that a subnet must have left.
+    pub subnet_addresses_min: u64,
+    /// CUT-01: time to live up to which it passes, seconds.
+    pub dns_ttl_pass_s: u64,
+    /// CUT-01: time to live up to which it warns, seconds.
+    pub dns_ttl_warn_s: u64,
+    /// INS-04: the class that the target must grow to when it takes over; nothing for the source's own.
+    pub takeover_class: Option<String>,
+    /// INS-08: when the target must have a standby.
+    pub multi_az: MultiAz,
+    /// NET-01: CIDR blocks, security groups and prefix lists from which the application will come.
+    pub application: Vec<String>,
+    /// CUT-01: the record by which applications find the database.
+    pub dns_record: Option<String>,
+    /// CUT-01: the hosted zone that holds it.
+    pub hosted_zone: Option<String>,
+    /// CUT-02: the secret that applications will log in to the target with.
+    pub secret: Option<String>,
+    /// CUT-04: the APIs that the runbook calls, `SERVICE:REGION` or `SERVICE`.
+    pub runbook_calls: Vec<String>,
+}
+
+impl CloudSettings {
+    /// Returns whether it is what the default policy says.
+    pub fn is_default(&self) -> bool {
+        *self == CloudSettings::default()
+    }
+}
+
+/// When the target must have a standby in another zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MultiAz {
+    /// Also while it is a copy.
+    Always,
+    /// Once it takes over.
+    AtTakeover,
+    /// Never.
+    Never,
+}
+
 /// A finding that people have accepted until a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiver {
@@ -207,6 +270,12 @@ impl Default for KeylessSettings {
 impl Default for Platform {
     fn default() -> Self {
         Settings::default().platform
+    }
+}
+
+impl Default for CloudSettings {
+    fn default() -> Self {
+        Settings::default().cloud
     }
 }
 

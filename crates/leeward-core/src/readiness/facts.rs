@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
+use super::cloud::{Asked, Cloud, Drill};
 use super::outcome::Missing;
 use super::trend::Past;
 use crate::grants::Grants;
@@ -60,6 +61,10 @@ pub struct ReadinessFacts {
     pub source: SideState,
     /// The target, live.
     pub target: SideState,
+    /// What AWS said.
+    pub cloud: Cloud,
+    /// The last drill, as its record says.
+    pub drill: Asked<Drill>,
 }
 
 /// Whether the source answers.
@@ -195,6 +200,8 @@ impl ReadinessFacts {
             contact: Contact::Silent { since: None, why: why.to_owned() },
             source: SideState::unseen(why),
             target: SideState::unseen(why),
+            cloud: Cloud::untold(why),
+            drill: Asked::untold(why),
         }
     }
 

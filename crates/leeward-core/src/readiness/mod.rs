@@ -5,7 +5,10 @@
 //! datum with `?`, and an absent one makes it unknown. And all checks run, in declared order, every time (invariant 6).
 
 mod catalogue;
+pub mod cloud;
 mod cost;
+mod drill;
+mod explain;
 mod facts;
 mod outcome;
 pub(crate) mod page;
@@ -18,16 +21,23 @@ mod trend;
 mod verdict;
 
 mod loss;
+mod reading;
 mod sight;
 
 mod accounts;
-mod aws;
+mod capacity;
 mod counters;
+mod cutover;
 mod data;
 mod definition;
+mod governance;
+mod instance;
+mod instance_class;
+mod network;
 mod objects;
 mod parameters;
 mod schema;
+mod storage;
 mod sync;
 
 #[cfg(test)]
@@ -35,6 +45,7 @@ mod tests;
 
 pub use cost::{Cost, CostItem};
 pub(crate) use definition::{knows_collation, plain_default, same_foreign_key, same_key};
+pub use explain::{Explanation, explain, iam_actions};
 pub use facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
 pub use outcome::{Accepted, CheckResult, Evidence, EvidenceClass, EvidenceKind, Severity, Status};
 pub use page::{duration, time};

@@ -51,6 +51,8 @@ pub enum EvidenceKind {
     State,
     /// A call of AWS.
     Api,
+    /// A file that people keep.
+    File,
 }
 
 /// How strong the evidence is.
@@ -72,6 +74,9 @@ pub struct Evidence {
     pub kind: EvidenceKind,
     /// The query or the piece of state.
     pub text: &'static str,
+    /// The calls of AWS or the file that it was read from, with what they were asked about; none for the other kinds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
     /// The target's clock when the oldest datum of it was seen; nothing when nothing was.
     #[serde(serialize_with = "stamp::or_none::serialize")]
     pub at: Option<NaiveDateTime>,
@@ -122,6 +127,8 @@ pub(super) struct Outcome {
     pub(super) remedy: Option<String>,
     /// When the oldest datum was seen.
     pub(super) at: NaiveDateTime,
+    /// The calls of AWS or the file that it rests on.
+    pub(super) calls: Vec<String>,
 }
 
 /// What a check could not see. Every `?` in a check leads here, so that an absent datum can never pass.
@@ -138,9 +145,16 @@ pub(super) struct Check {
     pub(super) title: &'static str,
     pub(super) severity: Severity,
     pub(super) expected: &'static str,
+    /// What warns and what fails, for people who ask what a check is about.
+    pub(super) warns: &'static str,
+    pub(super) fails: &'static str,
     pub(super) kind: EvidenceKind,
     pub(super) class: EvidenceClass,
     pub(super) evidence: &'static str,
+    /// IAM actions or grants without which it is unknown.
+    pub(super) needs: &'static [&'static str],
+    /// Keys of the policy that rule it.
+    pub(super) policy: &'static [&'static str],
     pub(super) run: fn(&ReadinessFacts) -> Answer,
 }
 
@@ -158,11 +172,11 @@ impl Severity {
 
 impl Outcome {
     pub(super) fn pass(at: NaiveDateTime, actual: impl Into<String>) -> Outcome {
-        Outcome { status: Status::Pass, actual: actual.into(), remedy: None, at }
+        Outcome { status: Status::Pass, actual: actual.into(), remedy: None, at, calls: Vec::new() }
     }
 
     pub(super) fn warn(at: NaiveDateTime, actual: impl Into<String>, remedy: impl Into<String>) -> Outcome {
-        Outcome { status: Status::Warn, actual: actual.into(), remedy: Some(remedy.into()), at }
+        Outcome { status: Status::Warn, actual: actual.into(), remedy: Some(remedy.into()), at, calls: Vec::new() }
     }
 
     pub(super) fn fail(at: NaiveDateTime, actual: impl Into<String>, remedy: impl Into<String>) -> Outcome {

@@ -35,7 +35,7 @@ pub fn render_text(readiness: &Readiness) -> String {
         .filter(|check| of(Status::Unknown)(check))
         .partition(|check| check.evidence.kind == EvidenceKind::Api);
     open(&mut text, "Not known", seen);
-    group(&mut text, "Not known, they need AWS facts", &api);
+    unasked(&mut text, &api);
     open(&mut text, "Warnings", checks.iter().filter(|check| of(Status::Warn)(check)).collect());
     open(&mut text, "Accepted by waiver", checks.iter().filter(|check| of(Status::Waived)(check)).collect());
     passed(&mut text, checks);
@@ -124,6 +124,28 @@ fn passed(text: &mut String, checks: &[CheckResult]) {
         let age = age.map(|age_s| format!(" (seen {} ago)", duration(age_s.saturating_mul(1000))));
         let line = format!("{}: {}{}", check.title, check.actual, age.unwrap_or_default());
         text.push_str(&wrapped(&format!("  {} ", check.id), 6, &line));
+    }
+}
+
+/// Prints what AWS did not answer. One missing permission, or an endpoint that is out of reach, keeps many checks from
+/// being answered, and is told once.
+fn unasked(text: &mut String, checks: &[&CheckResult]) {
+    if checks.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\nNot known from AWS ({}):\n", checks.len()));
+    let mut told: Vec<&str> = Vec::new();
+    for check in checks {
+        if told.contains(&check.actual.as_str()) {
+            continue;
+        }
+        told.push(&check.actual);
+        let alike = checks.iter().filter(|other| other.actual == check.actual);
+        let names: Vec<String> = alike.map(|other| format!("{} {}", other.id, other.title)).collect();
+        text.push_str(&wrapped("  ", 6, &format!("{}: {}", names.join(", "), check.actual)));
+        if let Some(fix) = &check.remedy {
+            text.push_str(&remedy(6, fix));
+        }
     }
 }
 

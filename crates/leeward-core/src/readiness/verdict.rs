@@ -6,7 +6,6 @@ use std::fmt;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
-use super::aws::NOT_APPLICABLE;
 use super::catalogue::CATALOGUE;
 use super::cost::Cost;
 use super::facts::{ReadinessFacts, seen};
@@ -27,6 +26,9 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// Age past which what was seen proves nothing any more. Facts of the source are stored while it answers, so that older
 /// ones mean that nothing has kept them fresh for a day; a source that has been silent for so long is beyond any RPO.
 const FACT_AGE_S_MAX: i64 = 86_400;
+
+/// What a check of AWS says of servers that their owners run themselves.
+const NOT_APPLICABLE: &str = "asks AWS, and the servers are self-managed";
 
 /// Whether the target could take over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +108,7 @@ pub fn judge(facts: &ReadinessFacts) -> Readiness {
         plan: pair::plan(facts),
         verdict: conclude(&checks),
         rpo: Objective { objective_s: facts.settings.rpo_s, measured_s: measured_rpo_s(facts) },
-        rto: Objective { objective_s: facts.settings.rto_s, measured_s: None },
+        rto: Objective { objective_s: facts.settings.rto_s, measured_s: measured_rto_s(facts) },
         coverage: tables::coverage(facts, &tables),
         tables,
         waivers: waivers(facts, &checks),
@@ -136,10 +138,11 @@ fn conclude(checks: &[CheckResult]) -> Verdict {
 }
 
 fn result(check: &Check, facts: &ReadinessFacts) -> CheckResult {
-    let (status, actual, remedy, at) = answer(check, facts);
+    let Seen { status, actual, remedy, at, calls } = answer(check, facts);
     let evidence = Evidence {
         kind: check.kind,
         text: check.evidence,
+        calls,
         at,
         age_s: at.map(|at| (facts.now - at).num_seconds().max(0)),
     };
@@ -163,28 +166,40 @@ fn result(check: &Check, facts: &ReadinessFacts) -> CheckResult {
     }
 }
 
-type Seen = (Status, String, Option<String>, Option<NaiveDateTime>);
+/// What came of a check before waivers.
+struct Seen {
+    status: Status,
+    actual: String,
+    remedy: Option<String>,
+    at: Option<NaiveDateTime>,
+    calls: Vec<String>,
+}
 
 fn answer(check: &Check, facts: &ReadinessFacts) -> Seen {
+    let unseen = |status, actual, remedy| Seen { status, actual, remedy, at: None, calls: Vec::new() };
     if check.kind == EvidenceKind::Api && facts.settings.platform == Platform::SelfManaged {
-        return (Status::NotApplicable, NOT_APPLICABLE.to_owned(), None, None);
+        return unseen(Status::NotApplicable, NOT_APPLICABLE.to_owned(), None);
     }
     match (check.run)(facts) {
         Ok(outcome) => aged(outcome, facts),
-        Err(Missing { why, remedy }) => (Status::Unknown, why, remedy, None),
+        Err(Missing { why, remedy }) => unseen(Status::Unknown, why, remedy),
     }
 }
 
 /// A good answer that rests on old facts is no answer.
 fn aged(outcome: Outcome, facts: &ReadinessFacts) -> Seen {
-    let Outcome { status, actual, remedy, at } = outcome;
+    let Outcome { status, actual, remedy, at, calls } = outcome;
     let age = facts.now - at;
     if age.num_seconds() <= FACT_AGE_S_MAX || !matches!(status, Status::Pass | Status::Warn) {
-        return (status, actual, remedy, Some(at));
+        return Seen { status, actual, remedy, at: Some(at), calls };
     }
     let actual = format!("{} ago it was: {actual}", duration(age.num_milliseconds()));
     let fresh = "let `leeward sync` reach the source again, or run readiness while it answers".to_owned();
-    (Status::Unknown, actual, Some(fresh), Some(at))
+    Seen { status: Status::Unknown, actual, remedy: Some(fresh), at: Some(at), calls }
+}
+
+fn measured_rto_s(facts: &ReadinessFacts) -> Option<f64> {
+    Some(facts.drill.value()?.takeover_s? as f64)
 }
 
 fn measured_rpo_s(facts: &ReadinessFacts) -> Option<f64> {
@@ -194,21 +209,27 @@ fn measured_rpo_s(facts: &ReadinessFacts) -> Option<f64> {
 }
 
 fn about_platform(facts: &ReadinessFacts, checks: &[CheckResult]) -> Option<String> {
-    let ids: Vec<&str> =
-        checks.iter().filter(|check| check.evidence.kind == EvidenceKind::Api).map(|check| check.id).collect();
-    Some(match facts.settings.platform {
-        Platform::SelfManaged => format!(
-            "{} checks ask AWS and do not apply to self-managed servers ({}): instances, space, backups, encryption, \
-             network, DNS, secrets and drills are not judged here",
-            ids.len(),
-            ids.join(" ")
-        ),
-        Platform::Rds => format!(
-            "{} checks need AWS facts, which this version does not read: they are unknown, and those that block keep \
-             the verdict at NOT_READY (for self-managed servers set platform = \"self-managed\" in the policy)",
-            ids.len()
-        ),
-    })
+    let of_aws = checks.iter().filter(|check| check.evidence.kind == EvidenceKind::Api);
+    match facts.settings.platform {
+        Platform::SelfManaged => {
+            let ids: Vec<&str> = of_aws.map(|check| check.id).collect();
+            Some(format!(
+                "{} checks ask AWS and do not apply to self-managed servers ({}): instances, space, backups, encryption, \
+                 network, DNS and secrets are not judged here",
+                ids.len(),
+                ids.join(" ")
+            ))
+        }
+        Platform::Rds => {
+            let unknown = of_aws.filter(|check| check.status == Status::Unknown).count();
+            (unknown > 0).then(|| {
+                format!(
+                    "{unknown} checks that need AWS are unknown, and those that block keep the verdict at NOT_READY (for \
+                     self-managed servers set platform = \"self-managed\" in the policy)"
+                )
+            })
+        }
+    }
 }
 
 fn about_waivers(facts: &ReadinessFacts, checks: &[CheckResult]) -> Vec<String> {

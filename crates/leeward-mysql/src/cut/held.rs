@@ -8,6 +8,7 @@ use leeward_core::name::Side;
 use tokio::task::JoinHandle;
 
 use crate::session::Session;
+use crate::wire;
 
 const DOING: &str = "close the cut";
 
@@ -96,6 +97,12 @@ impl Drop for Open<'_> {
 }
 
 async fn closed(mut session: Box<Session>) -> Result<Box<Session>, Fault> {
-    session.run(DOING, "COMMIT").await?;
+    match session.is_count_due() {
+        true => {
+            let sets = session.sets(DOING, format!("COMMIT;{}", wire::QUERY)).await?;
+            session.count(sets.iter().flatten());
+        }
+        false => session.run(DOING, "COMMIT").await.map(|_| ())?,
+    }
     Ok(session)
 }

@@ -6,7 +6,7 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::port::{ChunkOf, Feed, Lease, Most, Range};
 use leeward_core::row::RowBatch;
 
-use super::{MySqlLoader, bulk, careful, read_query};
+use super::{MySqlLoader, bulk, careful, counting, read_query};
 use crate::apply;
 use crate::control;
 use crate::cut;
@@ -29,7 +29,7 @@ pub(super) async fn read(
     most: Most,
 ) -> Result<Option<Vec<RowBatch>>, Fault> {
     const DOING: &str = "read small chunks";
-    let query = ranges.iter().map(read_query).collect::<Vec<_>>().join(&b";"[..]);
+    let query = counting(ranges.iter().map(read_query).collect::<Vec<_>>().join(&b";"[..]));
     let mut answer = session.stream(DOING, &query).await?;
     let mut read = Vec::with_capacity(ranges.len());
     let (mut rows, mut bytes) = (0, 0);
@@ -52,10 +52,10 @@ pub(super) async fn read(
         }
         read.push(batch);
     }
-    match answer.next().await? {
-        RowEvent::EndOfAll => Ok(Some(read)),
-        _ => Err(Fault::new(FaultKind::Unexpected, DOING)),
-    }
+    let counted = cut::rest(&mut answer).await?;
+    drop(answer);
+    session.count(&counted);
+    Ok(Some(read))
 }
 
 /// Loads chunks in one transaction.

@@ -10,8 +10,8 @@ use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Range, TakeRows};
 use leeward_core::row::{KeyCells, RowBatch};
 
-use super::read_list;
-use crate::cut::{self, BATCH_BYTES, KEYS_PER_FETCH, hand_on, rows_query};
+use super::{counting, read_list};
+use crate::cut::{self, BATCH_BYTES, KEYS_PER_FETCH, hand_on, rest, rows_query};
 use crate::digest::text;
 use crate::session::{RowEvent, Session};
 use crate::sql;
@@ -34,14 +34,14 @@ pub(super) async fn read_others(
     const DOING: &str = "read a chunk";
     let (table, wide_from) = (&range.table.table, take.wide_from());
     let (width, key) = (table.wire_columns().len(), table.key_positions());
-    let query = read_list(range, &sql::guarded_list(table, wide_from));
+    let query = counting(read_list(range, &sql::guarded_list(table, wide_from)));
     let mut rows = session.stream(DOING, &query).await?;
     let (mut batch, mut wide) = (RowBatch::new(width), Wide::default());
     loop {
         let row = match rows.next().await? {
             RowEvent::Row(row) => row,
-            RowEvent::EndOfSet => continue,
-            RowEvent::EndOfAll => break,
+            RowEvent::EndOfSet => break,
+            RowEvent::EndOfAll => return Err(Fault::new(FaultKind::Unexpected, DOING)),
         };
         let bytes = text(&row, width).and_then(|bytes| bytes.parse::<u64>().ok());
         let bytes = bytes.ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING))?;
@@ -61,6 +61,9 @@ pub(super) async fn read_others(
     if !batch.is_empty() {
         take.take(batch).await?;
     }
+    let counted = rest(&mut rows).await?;
+    drop(rows);
+    session.count(&counted);
     Ok(wide)
 }
 

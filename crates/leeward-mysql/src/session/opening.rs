@@ -59,6 +59,53 @@ fn with_hint(mut fault: Fault, hint: &str) -> Fault {
     fault.because(Cause(format!("{cause}; {hint}")))
 }
 
+/// What a server says to whoever logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogIn {
+    /// It lets us in.
+    Accepted,
+    /// The password is right, and the account is locked: both servers look at the password first.
+    Locked,
+    /// It refuses; the text is the server's, without values.
+    Refused(String),
+}
+
+/// Logs in and out again. No statement is sent, so that nothing depends on what the account may do.
+///
+/// # Errors
+/// Where the server cannot be reached, or the password not be fetched.
+pub async fn log_in(endpoint: &Endpoint) -> Result<LogIn, Fault> {
+    let password = ask_password(endpoint, PasswordAge::Fresh).await?;
+    let doing = format!("log in to {}:{}", endpoint.host, endpoint.port);
+    let logging_in = async {
+        let opts = driver_options(endpoint, "login", &password, &doing).await?;
+        let addresses = look_up(endpoint, &doing).await?;
+        let mut last = Fault::new(FaultKind::UnknownHost, &doing);
+        for address in addresses {
+            match connect_to(endpoint, &opts, address, &doing).await {
+                Ok(conn) => return Ok(conn),
+                Err(fault) if fault.kind == FaultKind::Unreachable => last = fault,
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(last)
+    };
+    match tokio::time::timeout(endpoint.timeouts.connect, logging_in).await {
+        Ok(Ok(conn)) => {
+            // It has answered; how long the good-bye takes does not matter to anybody.
+            let _ = tokio::time::timeout(endpoint.timeouts.close, conn.disconnect()).await;
+            Ok(LogIn::Accepted)
+        }
+        Ok(Err(fault)) if fault.kind == FaultKind::AccessDenied => {
+            let said = fault.cause.as_ref().map(ToString::to_string).unwrap_or_default();
+            let is_locked = fault::names_locked_account(&said);
+            Ok(if is_locked { LogIn::Locked } else { LogIn::Refused(said) })
+        }
+        Ok(Err(fault)) => Err(fault.on(endpoint.side)),
+        Err(_) => Err(Fault::new(FaultKind::TimedOut, &doing).on(endpoint.side)),
+    }
+}
+
 async fn ask_password(endpoint: &Endpoint, age: PasswordAge) -> Result<Password, Fault> {
     // Fetching a secret may take longer than a connection does, and it has retries of its own.
     let asked = tokio::time::timeout(endpoint.timeouts.read, endpoint.password.password(age)).await;

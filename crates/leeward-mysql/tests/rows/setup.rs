@@ -40,6 +40,7 @@ pub fn endpoint(server: &Server) -> Endpoint {
         tls: Tls { mode: TlsMode::Disabled, ca_file: None, server_name: None },
         timeouts: Timeouts::default(),
         compression: Compression::Off,
+        wire: Arc::default(),
     }
 }
 

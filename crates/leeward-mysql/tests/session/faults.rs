@@ -27,6 +27,7 @@ pub fn nowhere() -> Endpoint {
         tls: no_tls(),
         timeouts: Timeouts::default(),
         compression: Compression::Off,
+        wire: Arc::default(),
     }
 }
 

@@ -30,6 +30,7 @@ pub fn endpoint(server: &Server, side: Side) -> Endpoint {
         tls: no_tls(),
         timeouts: Timeouts::default(),
         compression: Compression::Off,
+        wire: Arc::default(),
     }
 }
 

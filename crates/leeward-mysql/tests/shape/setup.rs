@@ -26,6 +26,7 @@ pub fn endpoint(server: &Server, side: Side) -> Endpoint {
         tls: Tls { mode: TlsMode::Disabled, ca_file: None, server_name: None },
         timeouts: Timeouts::default(),
         compression: Compression::Off,
+        wire: Arc::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! source may be gone: then what the last process saw of it stands in, with its age.
 
 mod asked;
+mod drill;
 mod past;
 
 use anyhow::Context;
@@ -11,8 +12,9 @@ use leeward_core::fault::Fault;
 use leeward_core::lane::{LaneRecord, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::Plan;
-use leeward_core::policy::{Policy, Settings};
+use leeward_core::policy::{CHECKS, Policy, Settings};
 use leeward_core::port::{Control, LeaseRecord};
+use leeward_core::readiness::cloud::{self, Cloud};
 use leeward_core::readiness::{self, Contact, Dated, Past, ReadinessFacts, Seen, SideState};
 use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
@@ -20,19 +22,24 @@ use leeward_core::survey::ObjectFacts;
 use self::asked::Asked;
 use super::{Desk, witness};
 use crate::cli::ReadinessArgs;
+use crate::config::Mistakes;
 use crate::config::resolve::MetricsForm;
 use crate::report::readiness::Rendered;
 use crate::service::emf;
 use crate::wire::sight::{self, Look, Scope};
 use crate::{Answer, Failure, report, wire};
 
-/// Prints the verdict. The answer is yes when the target could take over, with warnings or without.
+/// Prints the verdict, or what a check is about. The answer is yes when the target could take over, with warnings or without.
 ///
 /// # Errors
 /// When the target was not given, or stdout cannot be written. A target that cannot be read is not ready.
 pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
+    if let Some(id) = &args.explain {
+        return explain(desk, id);
+    }
     let asked = Asked::of(args)?;
-    let seen = look(desk).await?;
+    let mut seen = look(desk).await?;
+    ask_others(desk, &mut seen.facts).await;
     let verdict = asked.compared(readiness::judge(&seen.facts))?;
     let rendered = Rendered::of(&verdict)?;
     asked.save(&rendered)?;
@@ -45,6 +52,23 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
         past::store(control, &seen.facts, &verdict).await;
     }
     Ok(if verdict.exit_code() == 0 { Answer::Yes } else { Answer::No })
+}
+
+fn explain(desk: &Desk, id: &str) -> Result<Answer, Failure> {
+    let Some(explanation) = readiness::explain(id) else {
+        let mut mistakes = Mistakes::default();
+        mistakes.missing(format!("there is no check {id:?}; there are {}", CHECKS.join(", ")));
+        return Err(Failure::Mistakes(mistakes));
+    };
+    report::write(desk.talk, &explanation, || explanation.render_text())?;
+    Ok(Answer::Yes)
+}
+
+/// Asks AWS, and reads the last drill. What is asked is known only once it is known by which policy is judged, which may be
+/// the stored plan's.
+async fn ask_others(desk: &Desk, facts: &mut ReadinessFacts) {
+    facts.cloud = wire::cloud(&desk.settings, &facts.settings, facts.now).await;
+    facts.drill = drill::read(desk, facts.now);
 }
 
 /// What was seen, and the connection over which the control schema was read, if there is one.
@@ -97,6 +121,7 @@ fn settings(policy: &Policy, made_by: Option<&Settings>) -> Settings {
             rto_s: given.rto_s,
             platform: given.platform,
             checks: given.checks.clone(),
+            cloud: given.cloud.clone(),
             waivers: given.waivers.clone(),
             ..made_by.clone()
         },
@@ -203,6 +228,8 @@ impl Written {
             contact,
             source,
             target: target.map_or_else(|why| SideState::unseen(&why), |look| look.state),
+            cloud: Cloud::untold("it was not asked yet"),
+            drill: cloud::Asked::untold("it was not read yet"),
         }
     }
 }

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use leeward_engine::budget::Budget;
 use leeward_engine::progress::{Progress, Tell};
 use leeward_engine::seed::{self, COMPARING, Found, Others, SeedOptions, SeedReport, SeedRole};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, planning, witness};
 use crate::cli::SeedArgs;
 use crate::progress::{Show, Work};
+use crate::report::transfer::Transfer;
 use crate::report::words;
 use crate::{Answer, Failure, report, shutdown, wire};
 
@@ -23,7 +25,6 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Whatever keeps the copy from being finished; run it again to go on.
 pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
-    let servers = wire::servers(&desk.settings).await?;
     let planned = async {
         match &args.plan {
             Some(path) => planning::read(desk, path).await,
@@ -33,7 +34,9 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
             }
         }
     };
-    let ((), (plan, survey)) = tokio::try_join!(planning::refuse_same_server(desk), planned)?;
+    // The way to the source is measured meanwhile.
+    let (servers, (), (plan, survey)) =
+        tokio::try_join!(wire::servers_for_rows(&desk.settings), planning::refuse_same_server(desk), planned)?;
     let options = SeedOptions {
         claim: wire::claim(&desk.settings),
         found: if args.adopt { Found::Adopt } else { Found::Refuse },
@@ -67,8 +70,10 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     if looked_at.is_some_and(|at| at.elapsed() > LOOK_AGAIN_AFTER) {
         witness::look_once(&desk.settings, &lane).await;
     }
-    report::write(desk.talk, &report, || text(&report))?;
-    Ok(if report.quarantined.is_empty() { Answer::Yes } else { Answer::No })
+    let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
+    let outcome = SeedOutcome { report, transfer };
+    report::write(desk.talk, &outcome, || text(&outcome))?;
+    Ok(if outcome.report.quarantined.is_empty() { Answer::Yes } else { Answer::No })
 }
 
 /// Passes on what a seed tells, and hears when its comparison begins.
@@ -86,7 +91,15 @@ impl Tell for Heard<'_> {
     }
 }
 
-fn text(report: &SeedReport) -> String {
+/// What a seed did, and what has passed over the wire for it.
+#[derive(Debug, Serialize)]
+struct SeedOutcome {
+    #[serde(flatten)]
+    report: SeedReport,
+    transfer: Option<Transfer>,
+}
+
+fn text(SeedOutcome { report, transfer }: &SeedOutcome) -> String {
     let mut lines = vec![match report.role {
         SeedRole::Led => format!(
             "Seeded {} tables: {} rows ({}) copied, {} rows compared, {} of them brought up to date.",
@@ -103,6 +116,7 @@ fn text(report: &SeedReport) -> String {
             words::bytes(report.bytes)
         ),
     }];
+    lines.extend(transfer.as_ref().map(|transfer| transfer.line(Some(report.bytes))));
     if report.rows_elsewhere > 0 {
         lines.push(format!("{} rows were copied by other processes.", report.rows_elsewhere));
     }

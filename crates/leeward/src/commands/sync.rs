@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use leeward_core::fault::Fault;
 use leeward_core::lane::LaneState;
 use leeward_core::name::Side;
-use leeward_core::port::Lease;
+use leeward_core::port::{Lease, Servers};
 use leeward_engine::budget::Budget;
 use leeward_engine::cycle::CycleReport;
 use leeward_engine::sync::{self, SyncOptions, Until};
@@ -22,6 +22,7 @@ use crate::config::mistake::Origin;
 use crate::config::resolve::MetricsForm;
 use crate::config::{Mistakes, Settings, SideSettings};
 use crate::report::sync::SyncOutcome;
+use crate::report::transfer::Transfer;
 use crate::service::vitals::Vitals;
 use crate::service::{emf, http};
 use crate::{Answer, Failure, report, shutdown, wire};
@@ -41,7 +42,7 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
     let vitals = Arc::new(vitals(&desk.settings));
     let tellers = Tellers::start(&desk.settings, &vitals).await?;
     planning::refuse_same_server(desk).await?;
-    let servers = wire::servers(&desk.settings).await?;
+    let servers = wire::servers_for_rows(&desk.settings).await?;
     let lane = desk.settings.policy.settings().lane.clone();
     if let Some(path) = &args.plan {
         check_plan(desk, path).await?;
@@ -53,9 +54,9 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
         budget: Budget::new(desk.settings.memory_bytes),
     };
-    let told =
-        Told { log: Log::new(&options.lane), witness: Witness::start(&desk.settings, &options.lane).await?, vitals };
-    let ran = sync::run(servers, &options, &told, &stop).await;
+    let log = Log::new(&options.lane, servers.clone());
+    let told = Told { log, witness: Witness::start(&desk.settings, &options.lane).await?, vitals };
+    let ran = sync::run(servers.clone(), &options, &told, &stop).await;
     tellers.finish().await;
     let Told { log, witness, vitals: _ } = told;
     witness.finish(if ran.is_ok() && args.once { Ending::InPeace } else { Ending::AtOnce }).await;
@@ -63,7 +64,8 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
     if stop.is_cancelled() {
         tracing::info!("stopped; the lease is given back");
     }
-    let outcome = log.outcome();
+    let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
+    let outcome = SyncOutcome { transfer, ..log.outcome() };
     report::write(desk.talk, &outcome, || outcome.text())?;
     Ok(Answer::Yes)
 }
@@ -148,7 +150,10 @@ impl Tellers {
 }
 
 /// Says in the log what cycles did: every one at debug level, a change of state at once, and the rest summed up.
-struct Log(Mutex<Summary>);
+struct Log {
+    summary: Mutex<Summary>,
+    servers: Arc<dyn Servers>,
+}
 
 struct Summary {
     state: Option<LaneState>,
@@ -158,19 +163,19 @@ struct Summary {
 }
 
 impl Log {
-    fn new(lane: &str) -> Log {
+    fn new(lane: &str, servers: Arc<dyn Servers>) -> Log {
         let (since_told, total) = (SyncOutcome::new(lane), SyncOutcome::new(lane));
-        Log(Mutex::new(Summary { state: None, told: Instant::now(), since_told, total }))
+        Log { summary: Mutex::new(Summary { state: None, told: Instant::now(), since_told, total }), servers }
     }
 
     fn outcome(self) -> SyncOutcome {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).total
+        self.summary.into_inner().unwrap_or_else(PoisonError::into_inner).total
     }
 }
 
 impl Watch for Log {
     fn cycle(&self, report: &CycleReport) {
-        let mut summary = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         summary.total.add(report);
         summary.since_told.add(report);
         // Two machines' clocks: good enough for a person who watches. Readiness measures.
@@ -190,8 +195,10 @@ impl Watch for Log {
             LaneState::Seeding => "seeding",
             LaneState::Blocked { .. } => "blocked",
         };
+        let source_bytes_read = self.servers.passed(Side::Source).map_or(0, |passed| passed.read);
         tracing::info!(
-            lane, state, cycle, %cut_at, lag_ms, cycles, rows_applied, rows_compared, rows_repaired, "lane moved on"
+            lane, state, cycle, %cut_at, lag_ms, cycles, rows_applied, rows_compared, rows_repaired, source_bytes_read,
+            "lane moved on"
         );
         let lane = lane.clone();
         summary.state = Some(report.state.clone());

@@ -8,12 +8,15 @@ use leeward_engine::budget::Budget;
 use leeward_engine::repair::{self, RepairReport};
 use leeward_engine::verify;
 
+use serde::Serialize;
+
 use super::{Desk, planning};
 use crate::cli::VerifyArgs;
 use crate::config::Mistakes;
 use crate::config::mistake::Origin;
 use crate::progress::{Show, Work};
 use crate::report::text::Paint;
+use crate::report::transfer::Transfer;
 use crate::report::verify::VerifyOutcome;
 use crate::report::words;
 use crate::{Answer, Failure, report, shutdown, wire};
@@ -51,7 +54,11 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
         };
         show.finish();
         let repaired = repaired?;
-        report::write(desk.talk, &repaired, || repaired_text(&repaired))?;
+        let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
+        report::write(desk.talk, &Repaired { report: &repaired, transfer: &transfer }, || {
+            let line = transfer.as_ref().map_or(String::new(), |transfer| format!("\n{}", transfer.line(None)));
+            repaired_text(&repaired) + &line
+        })?;
         let untouched = |table: &repair::RepairedTable| table.rows_repaired == 0 && table.still_waiting.is_none();
         return Ok(if repaired.tables.iter().all(untouched) { Answer::Yes } else { Answer::No });
     }
@@ -63,7 +70,8 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     // What the policy leaves out was not meant to be compared; what Leeward cannot keep was.
     let unmeant = plan.left_out.iter().any(|left| left.reason != LeftOutReason::ByPolicy);
     let whole = found.is_equal() && (!unmeant || !globs.is_empty());
-    let outcome = VerifyOutcome::new(found, &plan.left_out);
+    let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
+    let outcome = VerifyOutcome::new(found, &plan.left_out, transfer);
     report::write(desk.talk, &outcome, || outcome.text(Paint::of_stdout(desk.talk)))?;
     Ok(if whole { Answer::Yes } else { Answer::No })
 }
@@ -120,6 +128,14 @@ fn globs(patterns: &[String]) -> Result<GlobSet, Mistakes> {
         GlobSet::empty()
     });
     mistakes.or(set)
+}
+
+/// What a repair did, and what has passed over the wire for it.
+#[derive(Serialize)]
+struct Repaired<'a> {
+    #[serde(flatten)]
+    report: &'a RepairReport,
+    transfer: &'a Option<Transfer>,
 }
 
 fn repaired_text(repaired: &RepairReport) -> String {

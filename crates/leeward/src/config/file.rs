@@ -106,6 +106,9 @@ impl Reader<'_> {
             (Kind::Number, _) => Err("a whole number without quotes"),
             (Kind::Switch, DeValue::Boolean(switch)) => Ok(vec![switch.to_string()]),
             (Kind::Switch, _) => Err("true or false without quotes"),
+            (Kind::Choice, DeValue::Boolean(switch)) => Ok(vec![switch.to_string()]),
+            (Kind::Choice, DeValue::String(word)) => Ok(vec![word.to_string()]),
+            (Kind::Choice, _) => Err("a word in quotes"),
             (Kind::List, DeValue::Array(items)) => {
                 let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
                 texts.collect::<Option<Vec<String>>>().ok_or("a list of texts: [\"a\", \"b\"]")

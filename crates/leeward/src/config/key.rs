@@ -22,6 +22,8 @@ pub enum Key {
     Store(StoreKey),
     /// Bytes of rows in memory.
     Memory,
+    /// The list of prices.
+    Prices,
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -38,6 +40,8 @@ pub enum Key {
     LogFormat,
     /// How much is logged.
     LogLevel,
+    /// The record of the last drill.
+    Drill,
 }
 
 /// What can be set for the bucket that holds dumps.
@@ -90,6 +94,10 @@ pub enum SideKey {
     ReadTimeout,
     /// zlib on the wire.
     Compression,
+    /// The RDS instance or Multi-AZ cluster that the server is.
+    Instance,
+    /// The AWS Region that it is in.
+    Region,
 }
 
 /// What form a value has.
@@ -103,6 +111,8 @@ pub enum Kind {
     Number,
     /// Yes or no.
     Switch,
+    /// A word, or yes or no; alone it is yes.
+    Choice,
     /// Several texts; with commas between them where there are no brackets.
     List,
 }
@@ -136,7 +146,7 @@ pub struct Spec {
 }
 
 /// All keys of one side, in the order of the help.
-pub const SIDE_KEYS: [SideKey; 16] = [
+pub const SIDE_KEYS: [SideKey; 18] = [
     SideKey::Url,
     SideKey::Host,
     SideKey::Port,
@@ -153,13 +163,16 @@ pub const SIDE_KEYS: [SideKey; 16] = [
     SideKey::ConnectTimeout,
     SideKey::ReadTimeout,
     SideKey::Compression,
+    SideKey::Instance,
+    SideKey::Region,
 ];
 
-const GENERAL_KEYS: [Key; 19] = [
+const GENERAL_KEYS: [Key; 20] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
     Key::Memory,
+    Key::Prices,
     Key::Output,
     Key::LogFormat,
     Key::LogLevel,
@@ -173,6 +186,7 @@ const GENERAL_KEYS: [Key; 19] = [
     Key::Store(StoreKey::BucketOwner),
     Key::CycleInterval,
     Key::LeaseTtl,
+    Key::Drill,
     Key::Listen,
     Key::Metrics,
 ];
@@ -257,6 +271,12 @@ impl Key {
                 "Rows in memory at once, whatever their number and width: at least 4 MiB. The process takes some 30 MiB \
                  besides; a row that is larger passes alone [default: 16 MiB]",
             ),
+            Key::Prices => everywhere(
+                "prices",
+                Kind::Path,
+                "FILE",
+                "Prices to calculate with, in place of the built-in list of one day",
+            ),
             Key::AwsRegion => everywhere(
                 "region",
                 Kind::Text,
@@ -279,6 +299,13 @@ impl Key {
             Key::LeaseTtl => {
                 own("lease_ttl", "After this long without renewal another process may take the lane [default: 30s]")
             }
+            Key::Drill => Spec {
+                name: "drill",
+                kind: Kind::Path,
+                places: Places::OwnFlagAndFile,
+                value_name: "FILE",
+                help: "Record of the last drill",
+            },
             Key::Listen => own_of(
                 "listen",
                 "ADDRESS",
@@ -423,9 +450,27 @@ impl SideKey {
                 "TIME",
                 "How long the {side} may stay silent before it counts as gone [default: 60s]",
             ),
-            SideKey::Compression => {
-                everywhere("compression", Kind::Switch, "BOOL", "Compress what passes to and from the {side} (zlib)")
-            }
+            SideKey::Compression => everywhere(
+                "compression",
+                Kind::Choice,
+                "HOW",
+                "Compress what passes to and from the {side}: zlib, off or auto, which measures the way to the source \
+                     before a seed or a sync [default: auto for the source, off for the target]",
+            ),
+            SideKey::Instance => Spec {
+                name: "instance",
+                kind: Kind::Text,
+                places: Places::OwnFlagAndFile,
+                value_name: "NAME",
+                help: "RDS instance or Multi-AZ cluster of the {side}",
+            },
+            SideKey::Region => Spec {
+                name: "region",
+                kind: Kind::Text,
+                places: Places::OwnFlagAndFile,
+                value_name: "REGION",
+                help: "AWS Region of the {side}",
+            },
         }
     }
 }

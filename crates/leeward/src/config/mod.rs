@@ -18,7 +18,7 @@ pub mod url;
 
 pub use mistake::Mistakes;
 pub use resolve::{Need, Needs, Settings};
-pub use side::{PasswordFrom, SideSettings};
+pub use side::{Compressed, PasswordFrom, SideSettings};
 pub use talk::{OutputForm, Talk};
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use leeward_core::cost::Prices;
 use leeward_core::measure;
 use leeward_core::name::{SYSTEM_SCHEMAS, Side};
 use leeward_core::policy::{Policy, quantity};
@@ -52,6 +53,10 @@ pub struct Settings {
     /// How AWS is reached.
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
     pub aws: AwsPlace,
+    /// What both servers are in RDS, as far as it was said.
+    pub rds: RdsNames,
+    /// The record of the last drill.
+    pub drill: Option<PathBuf>,
     /// How a bucket that holds dumps is reached.
     #[allow(dead_code, reason = "only commands that keep dumps reach it, and without the aws feature nothing does")]
     pub store: StorePlace,
@@ -65,6 +70,8 @@ pub struct Settings {
     pub metrics: MetricsForm,
     /// Bytes of rows in memory.
     pub memory_bytes: u64,
+    /// The prices: the file's, or the built-in ones.
+    pub prices: Prices,
     /// The configuration file that was read.
     pub file_path: Option<PathBuf>,
     /// What a person should know although nothing is wrong.
@@ -80,6 +87,26 @@ pub struct AwsPlace {
     pub endpoint_url: Option<String>,
     /// A role to assume first.
     pub role_arn: Option<String>,
+}
+
+/// What both servers are in RDS, where their host names do not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+pub struct RdsNames {
+    /// The source.
+    pub source: RdsName,
+    /// The target.
+    pub target: RdsName,
+}
+
+/// What a server is in RDS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+pub struct RdsName {
+    /// The Region.
+    pub region: Option<String>,
+    /// Identifier of the instance or Multi-AZ cluster.
+    pub instance: Option<String>,
 }
 
 /// In which form numbers are written to stdout.
@@ -148,9 +175,12 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let databases = desk.databases();
     let policy = desk.policy();
     let aws = desk.aws();
+    let rds = RdsNames { source: desk.rds(Side::Source), target: desk.rds(Side::Target) };
+    let drill = desk.file(Key::Drill);
     let store = desk.store(&aws);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
     let memory_bytes = desk.memory();
+    let prices = desk.prices();
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
     let (listen, metrics) = (desk.listen(), desk.metrics());
     desk.check_needs(needs);
@@ -161,12 +191,15 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         databases,
         policy,
         aws,
+        rds,
+        drill,
         store,
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
         listen,
         metrics: metrics.unwrap_or_default(),
         memory_bytes: memory_bytes.unwrap_or(Budget::DEFAULT_BYTES),
+        prices,
         file_path: desk.file_path,
         warnings: desk.warnings,
     };
@@ -347,6 +380,21 @@ impl<'a> Desk<'a> {
         }
     }
 
+    fn prices(&mut self) -> Prices {
+        let (Some(given), Some(path)) = (self.pick(Key::Prices).cloned(), self.file(Key::Prices)) else {
+            return Prices::builtin();
+        };
+        let shown = path.display();
+        let read = std::fs::read_to_string(&path).map_err(|error| vec![format!("it cannot be read: {error}")]);
+        match read.and_then(|text| Prices::parse(&text)) {
+            Ok(prices) => prices,
+            Err(wrong) => {
+                wrong.iter().for_each(|text| self.mistakes.at(&given.origin, format!("{shown}: {text}")));
+                Prices::builtin()
+            }
+        }
+    }
+
     /// Returns how many bytes of rows may be in memory.
     fn memory(&mut self) -> Option<u64> {
         let given = self.pick(Key::Memory)?.clone();
@@ -393,6 +441,13 @@ impl<'a> Desk<'a> {
             return None;
         }
         Some(given.text().to_owned())
+    }
+
+    fn rds(&mut self, side: Side) -> RdsName {
+        RdsName {
+            region: self.text(Key::Side(side, SideKey::Region)),
+            instance: self.text(Key::Side(side, SideKey::Instance)),
+        }
     }
 
     /// Returns where to listen. A port alone is one of this machine's: what is told there is told without a password.

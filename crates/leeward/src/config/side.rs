@@ -47,7 +47,7 @@ pub struct SideSettings {
     /// How long each kind of wait may last.
     pub timeouts: Timeouts,
     /// Compression of the wire.
-    pub compression: Compression,
+    pub compression: Compressed,
 }
 
 /// Where a password comes from.
@@ -90,6 +90,15 @@ fn is_loopback(host: &str) -> bool {
     name == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether the wire to a side is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compressed {
+    /// As people say.
+    Fixed(Compression),
+    /// As a measurement says, where many rows are to be sent; not where few are.
+    AsMeasured,
+}
+
 /// Returns whether a host is an RDS instance or cluster. RDS Proxy is not: its certificates are publicly trusted.
 fn is_rds(host: &str) -> bool {
     let name = host.to_ascii_lowercase();
@@ -110,16 +119,32 @@ pub(super) fn resolve(desk: &mut Desk<'_>, side: Side) -> Option<SideSettings> {
     let user = user(desk, side, &password);
     let tls = tls(desk, side, host.as_deref(), &password);
     let timeouts = timeouts(desk, side);
-    let compression = match desk.switch(Key::Side(side, SideKey::Compression)) {
-        true => Compression::Zlib,
-        false => Compression::Off,
-    };
+    let compression = compression(desk, side);
     Some(SideSettings { side, host: host?, port: port?, user, password, role_arn, tls, timeouts, compression })
 }
 
-/// Returns whether anything at all was said about a side; if so and its host is missing, that is a mistake.
+/// Returns whether the wire is compressed. To the target it is near: nobody measures there.
+fn compression(desk: &mut Desk<'_>, side: Side) -> Compressed {
+    let Some(given) = desk.pick(Key::Side(side, SideKey::Compression)).cloned() else {
+        return if side == Side::Source { Compressed::AsMeasured } else { Compressed::Fixed(Compression::Off) };
+    };
+    match (given.text().to_ascii_lowercase().as_str(), side) {
+        ("auto", Side::Source) => Compressed::AsMeasured,
+        ("zlib" | "true" | "yes" | "on" | "1", _) => Compressed::Fixed(Compression::Zlib),
+        ("off" | "false" | "no" | "0", _) => Compressed::Fixed(Compression::Off),
+        (_, side) => {
+            let words = if side == Side::Source { "auto, zlib or off" } else { "zlib or off" };
+            desk.mistakes.at(&given.origin, format!("{} is no compression; write {words}", shown(given.text())));
+            Compressed::Fixed(Compression::Off)
+        }
+    }
+}
+
+/// Returns whether anything at all was said about a connection to a side; if so and its host is missing, that is a
+/// mistake. What it is in AWS can be said of a side that nobody connects to.
 fn is_touched(desk: &Desk<'_>, side: Side) -> bool {
-    super::key::SIDE_KEYS.iter().any(|&key| key != SideKey::Url && desk.pick(Key::Side(side, key)).is_some())
+    let apart = [SideKey::Url, SideKey::Instance, SideKey::Region];
+    super::key::SIDE_KEYS.iter().any(|key| !apart.contains(key) && desk.pick(Key::Side(side, *key)).is_some())
 }
 
 fn host(desk: &mut Desk<'_>, side: Side) -> Option<String> {

@@ -9,8 +9,8 @@ use leeward_mysql::endpoint::{Compression, TlsMode};
 
 use super::key::Key;
 use super::raw::{self, Environment, Surroundings};
-use super::resolve::{Need, Needs, Settings, resolve};
-use super::{Mistakes, PasswordFrom};
+use super::resolve::{MetricsForm, Need, Needs, Settings, resolve};
+use super::{Compressed, Mistakes, PasswordFrom};
 
 const BOTH: Needs = Needs { source: Need::Must, target: Need::Must };
 const NEITHER: Needs = Needs { source: Need::IfGiven, target: Need::IfGiven };
@@ -72,7 +72,8 @@ fn two_urls_are_enough() {
     let source = settings.side(Side::Source).unwrap();
     assert_eq!(source.address(), "east.example.com:3306");
     assert_eq!(source.tls.mode, TlsMode::VerifyIdentity);
-    assert_eq!(source.compression, Compression::Off);
+    assert_eq!(source.compression, Compressed::AsMeasured);
+    assert_eq!(settings.side(Side::Target).unwrap().compression, Compressed::Fixed(Compression::Off));
     assert!(matches!(&source.password, PasswordFrom::Given(password) if password.expose() == "hunter2"));
     assert_eq!(settings.side(Side::Target).unwrap().address(), "west.example.com:3307");
     assert_eq!(settings.databases, ["shop"]);
@@ -80,6 +81,25 @@ fn two_urls_are_enough() {
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
     let printed = format!("{settings:?}");
     assert!(!printed.contains("hunter"), "{printed}");
+}
+
+#[test]
+fn a_port_alone_is_one_of_this_machine_and_a_wider_address_is_warned_about() {
+    let listen = |text: &str| {
+        let file = format!("metrics = \"emf\"\n[sync]\nlisten = \"{text}\"\n");
+        let settings = Case::new().file("leeward.toml", &file).read(NEITHER).unwrap();
+        assert_eq!(settings.metrics, MetricsForm::Emf);
+        (settings.listen.unwrap().to_string(), settings.warnings.len())
+    };
+    assert_eq!(listen("9464"), ("127.0.0.1:9464".to_owned(), 0));
+    assert_eq!(listen("[::1]:9464"), ("[::1]:9464".to_owned(), 0));
+    assert_eq!(listen("0.0.0.0:9464"), ("0.0.0.0:9464".to_owned(), 1));
+    let settings = Case::new().read(NEITHER).unwrap();
+    assert_eq!(
+        (settings.listen, settings.metrics),
+        (None, MetricsForm::None),
+        "nothing listens unless it is asked for"
+    );
 }
 
 #[test]
@@ -101,12 +121,32 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     assert_eq!((source.host.as_str(), source.port), ("file.example.com", 3));
     assert_eq!(source.user.as_deref(), Some("variable"));
     assert_eq!(source.password, PasswordFrom::File(case.path("secret")), "paths are relative to the file");
-    assert_eq!(source.compression, Compression::Zlib);
+    assert_eq!(source.compression, Compressed::Fixed(Compression::Zlib));
     assert_eq!(source.timeouts.read, Duration::from_secs(120));
     assert_eq!(settings.databases, ["a,b", "c"]);
     assert_eq!(settings.cycle_interval, Duration::from_secs(3), "an empty variable is not given");
     let off = case.flag("source-compression", "false").read(NEITHER).unwrap();
-    assert_eq!(off.side(Side::Source).unwrap().compression, Compression::Off);
+    assert_eq!(off.side(Side::Source).unwrap().compression, Compressed::Fixed(Compression::Off));
+}
+
+#[test]
+fn what_is_no_compression_or_no_size_is_a_mistake() {
+    let case = two_servers().flag("target-compression", "auto").flag("source-compression", "zstd").flag("memory", "9");
+    let mistakes = case.read(BOTH).unwrap_err().to_string();
+    for part in ["--target-compression", "write zlib or off", "write auto, zlib or off", "--memory", "16 MiB"] {
+        assert!(mistakes.contains(part), "{part} is missing: {mistakes}");
+    }
+}
+
+#[test]
+fn prices_are_read_with_all_their_mistakes() {
+    let wrong = "version = 2\ndate = 2026-06-01\n[[storage]]\nregion = \"x\"\nusd_per_gb_month = -1.0\nsource = \"\"\n";
+    let case = two_servers().file("prices.toml", wrong);
+    let path = case.path("prices.toml").display().to_string();
+    let mistakes = case.flag("prices", &path).read(BOTH).unwrap_err().to_string();
+    for part in ["version 2", "storage in x: a price", "say in `source`"] {
+        assert!(mistakes.contains(part), "{part} is missing: {mistakes}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod status;
 mod status_text;
 pub mod sync;
 pub mod text;
+pub mod transfer;
 pub mod verify;
 pub mod words;
 

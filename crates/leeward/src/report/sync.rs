@@ -5,6 +5,7 @@ use leeward_core::lane::LaneState;
 use leeward_engine::cycle::CycleReport;
 use serde::Serialize;
 
+use super::transfer::Transfer;
 use super::words;
 
 /// What a `sync` did.
@@ -27,6 +28,8 @@ pub struct SyncOutcome {
     pub rows_compared: u64,
     /// Rows that the comparison had to set right.
     pub rows_repaired: u64,
+    /// What has passed over the wire.
+    pub transfer: Option<Transfer>,
 }
 
 impl SyncOutcome {
@@ -41,6 +44,7 @@ impl SyncOutcome {
             rows_applied: 0,
             rows_compared: 0,
             rows_repaired: 0,
+            transfer: None,
         }
     }
 
@@ -56,7 +60,17 @@ impl SyncOutcome {
 
     /// Returns the report for people.
     pub fn text(&self) -> String {
-        let SyncOutcome { schema: _, lane, state, cut_at, cycles, rows_applied, rows_compared, rows_repaired } = self;
+        let SyncOutcome {
+            schema: _,
+            lane,
+            state,
+            cut_at,
+            cycles,
+            rows_applied,
+            rows_compared,
+            rows_repaired,
+            transfer,
+        } = self;
         let (Some(state), Some(cut_at)) = (state, cut_at) else {
             return format!("lane {lane}: stopped before the first cycle\n");
         };
@@ -67,8 +81,9 @@ impl SyncOutcome {
             LaneState::Seeding => "still being seeded".to_owned(),
             LaneState::Blocked { reason, .. } => format!("blocked: {}", words::printable(reason)),
         };
+        let transfer = transfer.as_ref().map_or(String::new(), |transfer| transfer.line(None) + "\n");
         format!(
-            "lane {lane} is {says}\n{} cycles: {} rows applied, {} compared, {} set right\n",
+            "lane {lane} is {says}\n{} cycles: {} rows applied, {} compared, {} set right\n{transfer}",
             words::count(*cycles),
             words::count(*rows_applied),
             words::count(*rows_compared),

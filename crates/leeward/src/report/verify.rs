@@ -8,6 +8,7 @@ use leeward_engine::verify::{Keys, Outcome, TableVerdict, VerifyReport};
 use serde::Serialize;
 
 use super::text::{Paint, Tone, lines};
+use super::transfer::Transfer;
 use super::words::{self, printable};
 
 /// Keys of one kind that the text names; JSON has all that were kept.
@@ -27,23 +28,26 @@ pub struct VerifyOutcome {
     pub tables: Vec<TableVerdict>,
     /// Tables of the source that the plan leaves out: not compared.
     pub left_out: Vec<String>,
+    /// What has passed over the wire.
+    pub transfer: Option<Transfer>,
 }
 
 impl VerifyOutcome {
     /// Makes the report of what the engine found.
-    pub fn new(found: VerifyReport, left_out: &[LeftOut]) -> VerifyOutcome {
+    pub fn new(found: VerifyReport, left_out: &[LeftOut], transfer: Option<Transfer>) -> VerifyOutcome {
         VerifyOutcome {
             schema: 1,
             is_equal: found.is_equal(),
             source_at: found.source_at,
             tables: found.tables,
             left_out: left_out.iter().map(|left| left.name.to_string()).collect(),
+            transfer,
         }
     }
 
     /// Returns the report for people.
     pub fn text(&self, paint: Paint) -> String {
-        let VerifyOutcome { schema: _, is_equal, source_at, tables, left_out } = self;
+        let VerifyOutcome { schema: _, is_equal, source_at, tables, left_out, transfer } = self;
         let mut list = paint.table(&["TABLE", "ROWS", "RESULT"]);
         for table in tables {
             let (tone, says) = verdict(&table.outcome);
@@ -68,6 +72,9 @@ impl VerifyOutcome {
             false => paint.tone(Tone::Bad, &format!("NOT EQUAL, or not known to be: {count} tables, {rows} rows")),
         };
         let _ = writeln!(text, "\n{says}, as of {at} by the source's clock");
+        if let Some(transfer) = transfer {
+            let _ = writeln!(text, "{}", transfer.line(None));
+        }
         text
     }
 }
@@ -129,7 +136,7 @@ mod tests {
     fn outcome(outcome: Outcome) -> VerifyOutcome {
         let at = chrono::DateTime::UNIX_EPOCH.naive_utc();
         let tables = vec![TableVerdict { name: TableName::new("shop", "orders"), rows: 3, outcome }];
-        VerifyOutcome::new(VerifyReport { source_at: at, tables }, &[])
+        VerifyOutcome::new(VerifyReport { source_at: at, tables }, &[], None)
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn settings_of(aws: &AwsPlace, side: &SideSettings) -> AwsSettings {
     AwsSettings { role_arn: side.role_arn.clone().or(own.role_arn), ..own }
 }
 
-fn settings(aws: &AwsPlace) -> AwsSettings {
+pub(super) fn settings(aws: &AwsPlace) -> AwsSettings {
     let AwsPlace { region, endpoint_url, role_arn } = aws.clone();
     AwsSettings { region, endpoint_url, role_arn }
 }

@@ -1,7 +1,9 @@
 //! A pair of servers that is ready, and what each check says when one thing about it changes.
 
 mod accounts;
+mod cloud;
 mod data;
+mod explain;
 mod parameters;
 mod report;
 mod schema;
@@ -14,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{NaiveDateTime, TimeDelta};
 
 use super::catalogue::CATALOGUE;
+use super::cloud::{Asked, Cloud, Drill, DrillKind, Told};
 use super::facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
 use super::outcome::{CheckResult, Status};
 use super::trend::Past;
@@ -310,7 +313,20 @@ pub(super) fn ready() -> ReadinessFacts {
         contact: Contact::Answers,
         source,
         target,
+        cloud: Cloud::untold("nobody asked"),
+        drill: told(Drill {
+            kind: DrillKind::Restore,
+            began: at(-100_000),
+            ended: at(-90_000),
+            passed: true,
+            takeover_s: Some(3_600),
+            by: "the night shift".to_owned(),
+        }),
     }
+}
+
+pub(super) fn told<T>(value: T) -> Asked<T> {
+    Asked::Told(Told { at: now(), call: "rds:Call".to_owned(), value })
 }
 
 pub(super) fn lane(facts: &mut ReadinessFacts) -> &mut LaneRecord {
@@ -330,6 +346,11 @@ pub(super) type Case = (&'static str, fn(&mut ReadinessFacts), Status, &'static 
 
 /// Runs cases of one check: the status, and a word that its answer or remedy must hold.
 pub(super) fn table_of(id: &str, cases: &[Case]) {
+    table_from(ready, id, cases);
+}
+
+/// The same from another pair that is ready.
+pub(super) fn table_from(ready: fn() -> ReadinessFacts, id: &str, cases: &[Case]) {
     let pass = check(&ready(), id);
     assert_eq!(pass.status, Status::Pass, "{id} of the ready pair: {}", pass.actual);
     for (what, alter, status, word) in cases {

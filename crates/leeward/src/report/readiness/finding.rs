@@ -47,6 +47,7 @@ impl<'a> Finding<'a> {
             EvidenceKind::Sql => "a query",
             EvidenceKind::State => "Leeward's own state",
             EvidenceKind::Api => "AWS",
+            EvidenceKind::File => "a file",
         };
         let steps = check.remedy.iter().flat_map(|remedy| remedy.lines()).map(step).collect();
         let old = match evidence.age_s {

@@ -1,0 +1,216 @@
+//! Readiness on RDS: an emulator of AWS describes a pair of instances in two Regions, with real database servers behind
+//! them. What is wrong with the pair is found, and nothing else.
+
+use anyhow::{Context, Result, ensure};
+use leeward_testkit::each_kind;
+use leeward_testkit::servers::Moto;
+use serde_json::{Value, json};
+
+use crate::support::{Leeward, PASSWORD, Stage};
+
+/// Region and instance of the source.
+const SOURCE: (&str, &str) = ("us-east-1", "shop");
+
+/// Region and instance of the target.
+const TARGET: (&str, &str) = ("us-west-2", "shop-dr");
+
+/// The application's account, as its secret names it.
+const APP: &str = "shop_app";
+
+/// A pair that RDS describes.
+struct Pair {
+    moto: Moto,
+    stage: Stage,
+}
+
+impl Pair {
+    /// Makes two instances alike, a secret and a record.
+    async fn make(stage: Stage) -> Result<Pair> {
+        let pair = Pair { moto: Moto::start().await?, stage };
+        for (region, id) in [SOURCE, TARGET] {
+            let instance = json!({
+                "DBInstanceIdentifier": id, "DBInstanceClass": "db.r6g.large", "Engine": "mysql",
+                "EngineVersion": "8.0.40", "AllocatedStorage": 100, "StorageType": "gp3", "MultiAZ": true,
+                "BackupRetentionPeriod": 7, "StorageEncrypted": true, "DeletionProtection": true,
+                "PubliclyAccessible": false, "MasterUsername": "admin", "MasterUserPassword": PASSWORD,
+            });
+            pair.moto.call("rds", region, "create_db_instance", instance).await?;
+        }
+        let secret = json!({ "username": APP, "password": PASSWORD, "host": "shop.example.com" });
+        let secret = json!({ "Name": "shop/app", "SecretString": secret.to_string() });
+        pair.moto.call("secretsmanager", TARGET.0, "create_secret", secret).await?;
+        pair.measure(60.0).await?;
+        Ok(pair)
+    }
+
+    /// Says how many GiB are free on the target.
+    async fn measure(&self, gib: f64) -> Result<()> {
+        let dimension = json!([{ "Name": "DBInstanceIdentifier", "Value": TARGET.1 }]);
+        let point = json!([{
+            "MetricName": "FreeStorageSpace", "Dimensions": dimension, "Value": gib * f64::from(1 << 30), "Unit": "Bytes",
+        }]);
+        let data = json!({ "Namespace": "AWS/RDS", "MetricData": point });
+        self.moto.call("cloudwatch", TARGET.0, "put_metric_data", data).await?;
+        Ok(())
+    }
+
+    /// Changes something about the target's instance.
+    async fn modify(&self, change: Value) -> Result<()> {
+        let mut change = change;
+        change["DBInstanceIdentifier"] = json!(TARGET.1);
+        change["ApplyImmediately"] = json!(true);
+        self.moto.call("rds", TARGET.0, "modify_db_instance", change).await?;
+        Ok(())
+    }
+
+    fn readiness(&self, arguments: &[&str]) -> Leeward {
+        let arguments = [&["readiness"], arguments].concat();
+        let with = |leeward: Leeward, (name, value): (&str, &str)| leeward.env(name, value);
+        let names = [
+            ("LEEWARD_SOURCE_REGION", SOURCE.0),
+            ("LEEWARD_SOURCE_INSTANCE", SOURCE.1),
+            ("LEEWARD_TARGET_REGION", TARGET.0),
+            ("LEEWARD_TARGET_INSTANCE", TARGET.1),
+        ];
+        let leeward = names.into_iter().fold(self.stage.leeward(&arguments), with);
+        self.moto.env().iter().fold(leeward, |leeward, (name, value)| leeward.env(name, value))
+    }
+
+    async fn verdict(&self) -> Result<Value> {
+        self.readiness(&["--output", "json"]).run().await?.json()
+    }
+
+    /// Returns how each check of AWS and of drills came out, by its name.
+    async fn outcomes(&self) -> Result<Vec<(String, String)>> {
+        let verdict = self.verdict().await?;
+        let checks = verdict["checks"].as_array().context("the verdict lists its checks")?;
+        let of_aws =
+            checks.iter().filter(|check| ["api", "file"].iter().any(|kind| check["evidence"]["kind"] == *kind));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(of_aws.map(|check| (text(&check["id"]), text(&check["status"]))).collect())
+    }
+
+    /// Fails unless a change makes exactly one check come out otherwise, and so.
+    async fn finds(&self, before: &[(String, String)], id: &str, status: &str) -> Result<()> {
+        let after = self.outcomes().await?;
+        let changed: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+        let [(_, (found, outcome))] = changed.as_slice() else {
+            anyhow::bail!("{id} should have become {status}, and nothing else should have changed: {changed:?}");
+        };
+        ensure!(found == id && outcome == status, "{found} became {outcome}, not {id} {status}");
+        Ok(())
+    }
+}
+
+/// What only the owner can know. The objective leaves room for a test that does not keep the pair in step.
+const POLICY: &str = "[objectives]\nrpo = \"1h\"\n[cutover]\nsecret = \"shop/app\"\n\
+    calls = [\"rds:us-west-2\", \"secretsmanager:us-west-2\"]\n[network]\napplication = [\"10.20.0.0/16\"]";
+
+fn outcome<'a>(outcomes: &'a [(String, String)], id: &str) -> Result<&'a str> {
+    let found = outcomes.iter().find(|(name, _)| name == id).with_context(|| format!("no {id}"))?;
+    Ok(found.1.as_str())
+}
+
+each_kind! {
+    async fn an_rds_pair_is_judged_by_what_aws_says_of_it(kind: Kind) -> Result<()> {
+        let stage = Stage::own(kind, "on_rds").await?;
+        stage.on_source("CREATE TABLE orders (id INT PRIMARY KEY); INSERT INTO orders VALUES (1);").await?;
+        stage.seed().await?;
+        let account = format!("CREATE USER {APP} IDENTIFIED BY '{PASSWORD}'; ALTER USER {APP} ACCOUNT LOCK");
+        stage.on_target(&account).await?;
+        let pair = Pair::make(stage).await?;
+        pair.stage.policy_on("rds", POLICY)?;
+
+        let ready = pair.outcomes().await?;
+        for id in ["INS-01", "INS-04", "INS-05", "INS-06", "INS-08", "INS-11", "CUT-04", "PAR-04"] {
+            ensure!(outcome(&ready, id)? == "pass", "{id} of {ready:?}: {:#}", pair.verdict().await?);
+        }
+        // The account is locked, and its password right; its secret names another host.
+        ensure!(outcome(&ready, "CUT-02")? == "warn", "{ready:?}");
+        ensure!(outcome(&ready, "GOV-01")? == "unknown", "{ready:?}");
+        let verdict = pair.verdict().await?;
+        let status = verdict["checks"].as_array().and_then(|all| all.iter().find(|check| check["id"] == "INS-01"));
+        ensure!(
+            status.is_some_and(|check| check["evidence"]["calls"][0] == "rds:DescribeDBInstances shop-dr in us-west-2"),
+            "{status:#?}"
+        );
+        ensure!(verdict["verdict"] == "READY_WITH_WARNINGS", "{:?}", blockers(&verdict));
+
+        // One thing after another is spoilt, and mended again.
+        pair.modify(json!({ "DeletionProtection": false })).await?;
+        pair.finds(&ready, "INS-11", "fail").await?;
+        pair.readiness(&[]).run().await?.says(&[
+            "aws rds modify-db-instance --region us-west-2 --db-instance-identifier shop-dr --deletion-protection",
+        ]);
+        pair.modify(json!({ "DeletionProtection": true })).await?;
+        pair.modify(json!({ "MultiAZ": false })).await?;
+        pair.finds(&ready, "INS-08", "fail").await?;
+        pair.modify(json!({ "MultiAZ": true })).await?;
+        pair.modify(json!({ "DBInstanceClass": "db.r6g.medium" })).await?;
+        ensure!(outcome(&pair.outcomes().await?, "INS-04")? != "pass", "a class that is too small passes");
+        pair.modify(json!({ "DBInstanceClass": "db.r6g.large" })).await?;
+        pair.stage.on_target(&format!("ALTER USER {APP} IDENTIFIED BY '{PASSWORD}-new'")).await?;
+        pair.finds(&ready, "CUT-02", "fail").await?;
+        pair.stage.on_target(&format!("ALTER USER {APP} IDENTIFIED BY '{PASSWORD}'")).await?;
+        pair.measure(5.0).await?;
+        pair.finds(&ready, "INS-06", "fail").await?;
+        let verdict = pair.verdict().await?;
+        ensure!(blockers(&verdict) == ["INS-06"], "{:?}", blockers(&verdict));
+        pair.measure(60.0).await?;
+
+        // A drill that is written down, and its hash.
+        let ended = chrono::Utc::now() - chrono::TimeDelta::days(2);
+        let began = ended - chrono::TimeDelta::hours(1);
+        let form = "%Y-%m-%dT%H:%M:%SZ";
+        let drill = format!(
+            "kind = \"restore\"\nbegan = {}\nended = {}\npassed = true\ntakeover = \"42m\"\nby = \"the night shift\"\n",
+            began.format(form),
+            ended.format(form)
+        );
+        std::fs::write(pair.stage.path("drill.toml"), drill)?;
+        let drilled = pair.readiness(&["--drill", "drill.toml", "--output", "json"]).run().await?.json()?;
+        let checks = drilled["checks"].as_array().context("the verdict lists its checks")?;
+        let passed = checks.iter().filter(|check| check["id"].as_str().is_some_and(|id| id.starts_with("GOV")));
+        let evidence: Vec<&str> =
+            passed.filter(|check| check["status"] == "pass").filter_map(|check| check["evidence"]["calls"][0].as_str()).collect();
+        ensure!(evidence.len() == 2 && evidence[0].contains("drill.toml, SHA-256 "), "{evidence:?}");
+        ensure!(drilled["rto"]["measured_s"] == 2520.0, "{}", drilled["rto"]);
+
+        // What does not answer is not known, and blocks.
+        let nobody = pair.readiness(&[]).env("LEEWARD_TARGET_INSTANCE", "nobody").run().await?;
+        nobody.exits(2).says(&["neither an instance nor a cluster nobody in us-west-2", "INS-01", "INS-06"]);
+        let gone = pair.readiness(&[]).env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").run().await?;
+        gone.exits(2).says(&["the endpoint cannot be reached", "open HTTPS"]);
+        Ok(())
+    }
+
+    async fn without_credentials_an_rds_pair_is_not_ready(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "rds_blind").await?;
+        stage.policy_on("rds", "")?;
+        let blind = |leeward: Leeward| {
+            leeward
+                .env("AWS_CONFIG_FILE", "/dev/null")
+                .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+                .env("AWS_EC2_METADATA_DISABLED", "true")
+                .env("LEEWARD_TARGET_REGION", TARGET.0)
+                .env("LEEWARD_TARGET_INSTANCE", TARGET.1)
+        };
+        let ran = blind(stage.leeward(&["readiness"])).run().await?.exits(2);
+        ran.says(&["NOT_READY", "INS-01", "INS-06", "no AWS credentials were found", "AWS_PROFILE"]);
+        Ok(())
+    }
+
+    async fn a_check_explains_itself_without_any_server(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "rds_explain").await?;
+        let said = Leeward::new(&["readiness", "--explain", "INS-10"], stage.folder()).run().await?.exits(0);
+        said.says(&["INS-10 encryption", "kms:DescribeKey", "disabled or about to be deleted"]);
+        Leeward::new(&["readiness", "--explain", "INS-99"], stage.folder()).run().await?.exits(3).says(&["PAR-01"]);
+        Ok(())
+    }
+}
+
+fn blockers(verdict: &Value) -> Vec<String> {
+    let all = verdict["checks"].as_array().cloned().unwrap_or_default();
+    let blocks = |check: &&Value| check["severity"] == "B" && ["fail", "unknown"].iter().any(|s| check["status"] == *s);
+    all.iter().filter(blocks).filter_map(|check| check["id"].as_str().map(str::to_owned)).collect()
+}
