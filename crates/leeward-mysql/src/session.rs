@@ -20,8 +20,8 @@ use mysql_async::{Conn, QueryResult, Row, TextProtocol, Value};
 
 use crate::endpoint::{Endpoint, Timeouts};
 use crate::fault::{self, Cause, codes};
-pub use opening::{LogIn, log_in};
 use crate::wire::{self, Count, Wire};
+pub use opening::{LogIn, log_in};
 pub use rows::{RowEvent, Rows};
 pub use settings::{SESSION_SETTINGS, Scope};
 

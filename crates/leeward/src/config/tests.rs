@@ -95,7 +95,11 @@ fn a_port_alone_is_one_of_this_machine_and_a_wider_address_is_warned_about() {
     assert_eq!(listen("[::1]:9464"), ("[::1]:9464".to_owned(), 0));
     assert_eq!(listen("0.0.0.0:9464"), ("0.0.0.0:9464".to_owned(), 1));
     let settings = Case::new().read(NEITHER).unwrap();
-    assert_eq!((settings.listen, settings.metrics), (None, MetricsForm::None), "nothing listens unless it is asked for");
+    assert_eq!(
+        (settings.listen, settings.metrics),
+        (None, MetricsForm::None),
+        "nothing listens unless it is asked for"
+    );
 }
 
 #[test]

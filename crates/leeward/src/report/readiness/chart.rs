@@ -65,7 +65,7 @@ pub struct Tick {
     pub at: String,
     /// What is written beside it.
     pub label: String,
-    /// Which end of the text stands there, as SVG names it: at the borders a text must not leave the plot.
+    /// Which part of the text stands there, as SVG names it: at the right border a text must not leave the page.
     pub anchor: &'static str,
 }
 
@@ -132,7 +132,8 @@ impl Window {
 pub fn day(points: &[Point], now: NaiveDateTime, scale: Scale) -> Chart {
     let window = Window { from: now - TimeDelta::days(1), point_s: 900, seconds: 86_400.0 };
     let hour = now.date().and_hms_opt(now.hour() / 4 * 4, 0, 0).unwrap_or(now);
-    let marks = (0..6).map(|back| hour - TimeDelta::hours(4 * back));
+    // A sixth mark just inside the left border would run into the next.
+    let marks = (0..6).map(|back| hour - TimeDelta::hours(4 * back)).filter(|at| window.x(*at) > WIDTH / 20.0);
     let times = marks.map(|at| tick(&window, at, "%H:%M")).rev().collect();
     let heads = vec!["Hour (UTC)", ":00", ":15", ":30", ":45"];
     let cell_of = |at: NaiveDateTime| {
@@ -235,11 +236,7 @@ fn ages(scale: Scale) -> Vec<Tick> {
 
 fn tick(window: &Window, at: NaiveDateTime, form: &str) -> Tick {
     let hundredths = window.x(at) * 100.0 / WIDTH;
-    let anchor = match hundredths {
-        left if left < 5.0 => "start",
-        right if right > 95.0 => "end",
-        _ => "middle",
-    };
+    let anchor = if hundredths > 95.0 { "end" } else { "middle" };
     Tick { at: format!("{hundredths:.2}"), label: at.format(form).to_string(), anchor }
 }
 

@@ -331,7 +331,7 @@ fn coverage(coverage: &Coverage) -> Vec<Figure> {
 fn groups(checks: &[CheckResult]) -> Vec<Group<'_>> {
     let open = finding::open(checks);
     let titles = [
-        (Severity::Blocker, "Blockers"),
+        (Severity::Blocker, "Blocker severity"),
         (Severity::High, "High severity"),
         (Severity::Medium, "Medium severity"),
         (Severity::Low, "Low severity"),

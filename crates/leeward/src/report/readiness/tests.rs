@@ -49,6 +49,7 @@ pub(super) fn everything() -> Readiness {
         check.actual = hostile();
         check.evidence.at = Some(now());
         check.evidence.age_s = Some(90);
+        check.evidence.calls = vec![hostile()];
         check.remedy =
             status.is_open().then(|| format!("on the target: ALTER TABLE `{HOSTILE}` FORCE;\nthen {HOSTILE}"));
         check.waived = (*status == Status::Waived).then(|| Accepted {
