@@ -127,8 +127,9 @@ pub fn estimate(plan: &Plan, survey: &Survey, place: &Place, prices: &Prices) ->
         from: place.source_region.clone(),
         to: place.target_region.clone(),
         items,
-        replica: "a native replica of the same class would cost the same instance, storage and transfer, and no engine task"
-            .to_owned(),
+        replica:
+            "a native replica of the same class would cost the same instance, storage and transfer, and no engine task"
+                .to_owned(),
     }
 }
 
@@ -217,7 +218,9 @@ pub fn money(usd: f64) -> String {
 /// Says what bytes have cost that were read from the source in another Region.
 pub fn of_transfer(bytes: u64, place: &Place, prices: &Prices) -> String {
     match (&place.source_region, &place.target_region, prices.transfer(place)) {
-        (Some(from), Some(to), _) if from == to => format!("within {from}, where transfer between Regions costs nothing"),
+        (Some(from), Some(to), _) if from == to => {
+            format!("within {from}, where transfer between Regions costs nothing")
+        }
         (Some(from), Some(to), Some(per_gb)) => format!(
             "about {} at ${per_gb}/GB (prices of {}, {from} to {to})",
             money(bytes as f64 / GB * per_gb),

@@ -78,7 +78,9 @@ fn everything_is_priced_where_everything_is_known() {
     let (monthly, is_all) = estimate.monthly();
     assert!(is_all && (monthly - (182.5 + 50.0 + 35.04 + 0.0048 * 730.0 / 24.0)).abs() < 0.01, "{monthly}");
     let text = estimate.text();
-    for part in ["prices of 2026-06-01 (us-east-1 to us-west-2)", "about $0.02 once", "native replica", "no engine task"] {
+    for part in
+        ["prices of 2026-06-01 (us-east-1 to us-west-2)", "about $0.02 once", "native replica", "no engine task"]
+    {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     assert!(!text.contains("unknown"), "{text}");

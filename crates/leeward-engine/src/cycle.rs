@@ -98,7 +98,8 @@ pub async fn run(lane: &mut Lane, hands: &mut Hands<'_>) -> Result<CycleReport, 
     let began = clock::now();
 
     let (Asked { from, delta_tables, limits, main }, request) = ask(lane, &picks);
-    let mut applying = Applying::new(apply.as_mut(), (&lane.tables, &lane.budget), &delta_tables, request.borders.len());
+    let mut applying =
+        Applying::new(apply.as_mut(), (&lane.tables, &lane.budget), &delta_tables, request.borders.len());
     let mut cut = hands.source.cut(&request, &mut applying).await?;
     let look_after = match from {
         From::Mark => None,

@@ -109,8 +109,9 @@ impl<'a> Errands<'a> {
         lease: &'a Lease,
         (settings, budget, tables): (SeedSettings, Budget, Vec<PlannedTable>),
     ) {
-        self.filling =
-            Some(Box::pin(async move { Done::Filled { tables: fill(servers, lease, (&settings, &budget), &tables).await } }));
+        self.filling = Some(Box::pin(async move {
+            Done::Filled { tables: fill(servers, lease, (&settings, &budget), &tables).await }
+        }));
     }
 
     /// Does the main work, with errands beside it.

@@ -12,9 +12,9 @@ use leeward_core::port::{Control, Event, Lease, Servers, Source, Target};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::budget::Budget;
 use crate::accept;
 use crate::brake::Braking;
+use crate::budget::Budget;
 use crate::clock;
 use crate::cycle::{self, CycleReport, Hands};
 use crate::demote;

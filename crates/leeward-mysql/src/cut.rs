@@ -18,7 +18,9 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Ask, Border, Buckets, Cut, CutPart, CutRequest, Look, Range, Source, TakePart, TakeRows, TakeTold};
+use leeward_core::port::{
+    Ask, Border, Buckets, Cut, CutPart, CutRequest, Look, Range, Source, TakePart, TakeRows, TakeTold,
+};
 use leeward_core::row::{KeyCells, RowBatch};
 use leeward_core::table::Table;
 use mysql_async::Row;
@@ -26,8 +28,8 @@ use mysql_async::Row;
 use self::answer::{Answer, of_table_alone};
 use self::held::{Held, Open};
 pub(crate) use self::question::rows_from;
-pub(crate) use self::sweep::rows_query;
 use self::question::{Asked, OPENING, What, border_query, by_schema, read_shapes, shape_queries, statements};
+pub(crate) use self::sweep::rows_query;
 use crate::digest::{self, bytes};
 use crate::endpoint::Endpoint;
 use crate::fence::{self, Watch};

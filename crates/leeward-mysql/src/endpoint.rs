@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::wire::Wire;
 use async_trait::async_trait;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::Side;
-use crate::wire::Wire;
 pub use leeward_core::secret::{Cleartext, Password, PasswordAge, PasswordSource, Secret};
 
 /// One server as it is reached. Connections are made from it as often as needed, each with a fresh DNS look-up and a

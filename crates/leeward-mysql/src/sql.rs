@@ -137,9 +137,7 @@ pub fn may_be_wide(table: &Table, bytes_max: u64) -> bool {
 /// them are NULL, and after them how many bytes that are.
 pub fn guarded_list(table: &Table, bytes_max: u64) -> String {
     let key = table.row_key().unwrap_or_default();
-    let is_long = |column: &Column| {
-        long_bytes_max(column).is_some() && key.iter().all(|part| part.name != column.name)
-    };
+    let is_long = |column: &Column| long_bytes_max(column).is_some() && key.iter().all(|part| part.name != column.name);
     // The length of a JSON document is that of its text, which is what travels.
     let length = |column: &Column| format!("COALESCE(LENGTH({}),0)", ident(&column.name));
     let columns = table.wire_columns();

@@ -9,7 +9,9 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fence::Observation;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::PlannedTable;
-use leeward_core::port::{Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, TakePart, TakeRows};
+use leeward_core::port::{
+    Border, Buckets, Cut, CutPart, CutRequest, Delta, DeltaStart, Look, Range, TakePart, TakeRows,
+};
 use leeward_core::row::{KeyCells, KeyRange, RowBatch};
 use leeward_core::table::Table;
 
@@ -237,12 +239,7 @@ impl Cut for SimCut<'_> {
         take.take(batch(&rows)).await
     }
 
-    async fn all_rows(
-        &mut self,
-        _table: &PlannedTable,
-        _rows_max: u64,
-        _take: &mut dyn TakeRows,
-    ) -> Result<(), Fault> {
+    async fn all_rows(&mut self, _table: &PlannedTable, _rows_max: u64, _take: &mut dyn TakeRows) -> Result<(), Fault> {
         Err(Handle::unexpected("fetch a whole table: every table of the model has a key"))
     }
 

@@ -136,11 +136,7 @@ pub async fn servers_for_rows(settings: &Settings) -> Result<Arc<dyn Servers>, F
 /// Returns where the servers are, as far as their names or the prices say.
 pub fn place(settings: &Settings) -> Place {
     let region = |side: Side| settings.side(side).ok().and_then(|side| region_of(&side.host));
-    let seen = Place {
-        source_region: region(Side::Source),
-        target_region: region(Side::Target),
-        ..Place::default()
-    };
+    let seen = Place { source_region: region(Side::Source), target_region: region(Side::Target), ..Place::default() };
     settings.prices.place.clone().or(seen)
 }
 

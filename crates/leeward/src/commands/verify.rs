@@ -47,7 +47,9 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
         let connected = tokio::try_join!(planning::refuse_same_server(desk), connecting).map(|((), both)| both);
         let chosen = (plan.settings.lane.as_str(), names.as_slice());
         let repaired = match connected {
-            Ok(both) => repair::run((&servers, both), chosen, (&claim, &budget), show.as_ref(), &stop).await.map_err(unfinished),
+            Ok(both) => {
+                repair::run((&servers, both), chosen, (&claim, &budget), show.as_ref(), &stop).await.map_err(unfinished)
+            }
             Err(failure) => Err(failure),
         };
         show.finish();

@@ -434,15 +434,13 @@ impl SideKey {
                 "TIME",
                 "How long the {side} may stay silent before it counts as gone [default: 60s]",
             ),
-            SideKey::Compression => {
-                everywhere(
-                    "compression",
-                    Kind::Choice,
-                    "HOW",
-                    "Compress what passes to and from the {side}: zlib, off or auto, which measures the way to the source \
+            SideKey::Compression => everywhere(
+                "compression",
+                Kind::Choice,
+                "HOW",
+                "Compress what passes to and from the {side}: zlib, off or auto, which measures the way to the source \
                      before a seed or a sync [default: auto for the source, off for the target]",
-                )
-            }
+            ),
         }
     }
 }

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use leeward_core::name::{SYSTEM_SCHEMAS, Side};
 use leeward_core::cost::Prices;
 use leeward_core::measure;
+use leeward_core::name::{SYSTEM_SCHEMAS, Side};
 use leeward_core::policy::{Policy, quantity};
 use leeward_engine::budget::Budget;
 
@@ -384,7 +384,9 @@ impl<'a> Desk<'a> {
                 format!("{} is more than any machine has; write {least} or more", shown(given.text()))
             }
             Ok(bytes) => return Some(bytes),
-            Err(_) => format!("{} is not a size; write a whole number and its unit, such as \"16 MiB\"", shown(given.text())),
+            Err(_) => {
+                format!("{} is not a size; write a whole number and its unit, such as \"16 MiB\"", shown(given.text()))
+            }
         };
         self.mistakes.at(&given.origin, text);
         None

@@ -60,8 +60,17 @@ impl SyncOutcome {
 
     /// Returns the report for people.
     pub fn text(&self) -> String {
-        let SyncOutcome { schema: _, lane, state, cut_at, cycles, rows_applied, rows_compared, rows_repaired, transfer } =
-            self;
+        let SyncOutcome {
+            schema: _,
+            lane,
+            state,
+            cut_at,
+            cycles,
+            rows_applied,
+            rows_compared,
+            rows_repaired,
+            transfer,
+        } = self;
         let (Some(state), Some(cut_at)) = (state, cut_at) else {
             return format!("lane {lane}: stopped before the first cycle\n");
         };

@@ -7,8 +7,8 @@ use leeward_core::plan::LeftOut;
 use leeward_engine::verify::{Keys, Outcome, TableVerdict, VerifyReport};
 use serde::Serialize;
 
-use super::transfer::Transfer;
 use super::text::{Paint, Tone, lines};
+use super::transfer::Transfer;
 use super::words::{self, printable};
 
 /// Keys of one kind that the text names; JSON has all that were kept.
