@@ -3,7 +3,7 @@
 #
 # execution  what ECS and Batch do before and beside a container: fetch the image, write its log
 # sync       the service: a password or token for either side
-# report     tasks by the clock: the same
+# report     tasks by the clock: the same, and what readiness asks AWS
 # dump       tasks by the clock that keep dumps: the same, and the bucket
 # seed       the job of a first copy: the same as sync
 # scheduler  EventBridge Scheduler, which starts the tasks
@@ -217,7 +217,69 @@ resource "aws_iam_role_policy" "sync" {
   policy = data.aws_iam_policy_document.log_in.json
 }
 
-# Tasks by the clock.
+# Tasks by the clock. What readiness asks AWS: README.md has the checks that each action is for.
+
+data "aws_iam_policy_document" "facts" {
+  provider = aws.target
+
+  statement {
+    sid = "Servers"
+    actions = [
+      "rds:DescribeDBInstances",                  # crates/leeward-aws/src/facts/server.rs
+      "rds:DescribeDBClusters",                   # crates/leeward-aws/src/facts/server.rs
+      "rds:DescribeDBSubnetGroups",               # crates/leeward-aws/src/facts/offer.rs
+      "rds:DescribeValidDBInstanceModifications", # crates/leeward-aws/src/facts/offer.rs
+    ]
+    resources = flatten([
+      for region in distinct([local.source_region, local.region]) : [
+        for kind in ["db", "cluster", "subgrp"] : "arn:${local.partition}:rds:${region}:${local.account_id}:${kind}:*"
+      ]
+    ])
+  }
+
+  statement {
+    sid = "WithoutResources"
+    actions = [
+      "rds:DescribeOrderableDBInstanceOptions", # crates/leeward-aws/src/facts/offer.rs
+      "rds:DescribeAccountAttributes",          # crates/leeward-aws/src/facts/region.rs
+      "rds:DescribeCertificates",               # crates/leeward-aws/src/facts/region.rs
+      "cloudwatch:GetMetricData",               # crates/leeward-aws/src/facts/metric.rs
+      "ec2:DescribeSecurityGroups",             # crates/leeward-aws/src/facts/ec2.rs
+      "ec2:DescribeSubnets",                    # crates/leeward-aws/src/facts/ec2.rs
+    ]
+    resources = ["*"] # these actions know no resource
+  }
+
+  dynamic "statement" {
+    for_each = var.readiness_asks.target_kms_key_arn == null ? [] : [var.readiness_asks.target_kms_key_arn]
+
+    content {
+      sid       = "Key"
+      actions   = ["kms:DescribeKey"] # crates/leeward-aws/src/facts/key.rs
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.readiness_asks.hosted_zone_id == null ? [] : [var.readiness_asks.hosted_zone_id]
+
+    content {
+      sid       = "Zone"
+      actions   = ["route53:ListResourceRecordSets"] # crates/leeward-aws/src/facts/route53.rs
+      resources = ["arn:${local.partition}:route53:::hostedzone/${statement.value}"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.readiness_asks.application_secret_arn == null ? [] : [var.readiness_asks.application_secret_arn]
+
+    content {
+      sid       = "ApplicationSecret"
+      actions   = ["secretsmanager:GetSecretValue"] # crates/leeward-aws/src/secret.rs
+      resources = [statement.value]
+    }
+  }
+}
 
 resource "aws_iam_role" "report" {
   provider = aws.target
@@ -231,10 +293,44 @@ resource "aws_iam_role" "report" {
 
 resource "aws_iam_role_policy" "report" {
   provider = aws.target
+  for_each = { log-in = data.aws_iam_policy_document.log_in.json, facts = data.aws_iam_policy_document.facts.json }
 
-  name   = "log-in"
+  name   = each.key
   role   = aws_iam_role.report.id
-  policy = data.aws_iam_policy_document.log_in.json
+  policy = each.value
+}
+
+# What readiness asks AWS. Describing calls: nothing is changed, and no row or password is read by them.
+data "aws_iam_policy_document" "describe" {
+  provider = aws.target
+
+  statement {
+    sid = "Describe"
+    actions = [
+      "cloudwatch:GetMetricData",                 # crates/leeward-aws/src/facts/metric.rs
+      "ec2:DescribeSecurityGroups",               # crates/leeward-aws/src/facts/ec2.rs
+      "ec2:DescribeSubnets",                      # crates/leeward-aws/src/facts/ec2.rs
+      "kms:DescribeKey",                          # crates/leeward-aws/src/facts/key.rs
+      "rds:DescribeAccountAttributes",            # crates/leeward-aws/src/facts/region.rs
+      "rds:DescribeCertificates",                 # crates/leeward-aws/src/facts/region.rs
+      "rds:DescribeDBClusters",                   # crates/leeward-aws/src/facts/server.rs
+      "rds:DescribeDBInstances",                  # crates/leeward-aws/src/facts/server.rs
+      "rds:DescribeDBSubnetGroups",               # crates/leeward-aws/src/facts/offer.rs
+      "rds:DescribeOrderableDBInstanceOptions",   # crates/leeward-aws/src/facts/offer.rs
+      "rds:DescribeValidDBInstanceModifications", # crates/leeward-aws/src/facts/offer.rs
+      "route53:ListResourceRecordSets",           # crates/leeward-aws/src/facts/route53.rs
+    ]
+    # Most of these take no resource; the README's policy names those of the others.
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role_policy" "describe" {
+  provider = aws.target
+
+  name   = "describe"
+  role   = aws_iam_role.report.id
+  policy = data.aws_iam_policy_document.describe.json
 }
 
 # Tasks by the clock that keep dumps.

@@ -197,6 +197,16 @@ variable "schedules" {
   }
 }
 
+variable "readiness_asks" {
+  description = "What readiness may look at beside both servers: the key of the target's storage, the zone and the application's secret that a failover changes (checks INS-10, CUT-01, CUT-02); each null where it is not to be asked."
+  type = object({
+    target_kms_key_arn     = optional(string)
+    hosted_zone_id         = optional(string)
+    application_secret_arn = optional(string)
+  })
+  default = {}
+}
+
 variable "seed_enabled" {
   description = "Whether the queue and the job for a shared first copy are made. They cost nothing while no job runs."
   type        = bool

@@ -313,7 +313,7 @@ pub struct ReadinessArgs {
 
     /// Write the numbers of checks to stdout as well: none, or emf for CloudWatch [default: none]
     #[arg(long, value_name = "FORM")]
-    metrics: Option<String>,
+    pub metrics: Option<String>,
 
     /// Say what a check is about instead: what it compares, what it needs, which keys of the policy rule it
     #[arg(long, value_name = "CHECK-ID")]
@@ -321,23 +321,23 @@ pub struct ReadinessArgs {
 
     /// Record of the last drill, a TOML file (docs/readiness.md)
     #[arg(long, value_name = "FILE")]
-    drill: Option<String>,
+    pub drill: Option<String>,
 
     /// RDS instance or Multi-AZ cluster of the source, where its host name does not say it
     #[arg(long, value_name = "NAME")]
-    source_instance: Option<String>,
+    pub source_instance: Option<String>,
 
     /// AWS Region of the source, where its host name does not say it
     #[arg(long, value_name = "REGION")]
-    source_region: Option<String>,
+    pub source_region: Option<String>,
 
     /// RDS instance or Multi-AZ cluster of the target, where its host name does not say it
     #[arg(long, value_name = "NAME")]
-    target_instance: Option<String>,
+    pub target_instance: Option<String>,
 
     /// AWS Region of the target, where its host name does not say it
     #[arg(long, value_name = "REGION")]
-    target_region: Option<String>,
+    pub target_region: Option<String>,
 }
 
 impl ReadinessArgs {

@@ -11,7 +11,10 @@ use terraform::{Folder, attribute, blocks, call_argument, deep_blocks, field, ro
 
 /// What roles and policies of the module name, each once. An action that is not here must not be granted; one that is here
 /// and granted to nobody has outlived its use.
-const ACTIONS: [&str; 25] = [
+const ACTIONS: [&str; 36] = [
+    "cloudwatch:GetMetricData",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:GetAuthorizationToken",
@@ -29,6 +32,14 @@ const ACTIONS: [&str; 25] = [
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "rds-db:connect",
+    "rds:DescribeAccountAttributes",
+    "rds:DescribeCertificates",
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBSubnetGroups",
+    "rds:DescribeOrderableDBInstanceOptions",
+    "rds:DescribeValidDBInstanceModifications",
+    "route53:ListResourceRecordSets",
     "s3:*",
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",

@@ -167,7 +167,7 @@ pub const SIDE_KEYS: [SideKey; 18] = [
     SideKey::Region,
 ];
 
-const GENERAL_KEYS: [Key; 20] = [
+const GENERAL_KEYS: [Key; 21] = [
     Key::Config,
     Key::Databases,
     Key::Policy,

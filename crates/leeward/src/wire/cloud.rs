@@ -67,6 +67,7 @@ async fn secret(settings: &Settings, question: &Question, id: Option<&str>) -> A
         tls: target.tls.clone(),
         timeouts: target.timeouts,
         compression: Compression::Off,
+        wire: Arc::default(),
     });
     let login = match log_in(&endpoint).await {
         Ok(LogIn::Accepted) => Login::Accepted,

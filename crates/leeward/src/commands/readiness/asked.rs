@@ -28,7 +28,7 @@ impl<'a> Asked<'a> {
     /// Files that cannot be written where they are named, one that is named twice, and a former report that is none; all at
     /// once.
     pub fn of(args: &'a ReadinessArgs) -> Result<Asked<'a>, Mistakes> {
-        let ReadinessArgs { html, json, junit, since, metrics: _ } = args;
+        let ReadinessArgs { html, json, junit, since, .. } = args;
         let mut mistakes = Mistakes::default();
         let mut taken: Vec<(&Path, &str)> = Vec::new();
         for (flag, path) in [("html", html), ("json", json), ("junit", junit)] {
@@ -117,7 +117,7 @@ mod tests {
             json: path("same"),
             junit: path("same"),
             since: path("old.json"),
-            metrics: None,
+            ..ReadinessArgs::default()
         };
         let Err(mistakes) = Asked::of(&args) else { panic!("it is taken") };
         let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();

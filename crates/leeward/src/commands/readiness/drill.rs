@@ -28,6 +28,7 @@ pub fn read(desk: &Desk, at: NaiveDateTime) -> Asked<Drill> {
 }
 
 fn untold(why: String) -> Asked<Drill> {
-    let remedy = "write it as docs/readiness.md (Drills) shows, and name it: --drill FILE, or drill = \"…\" in leeward.toml";
+    let remedy =
+        "write it as docs/readiness.md (Drills) shows, and name it: --drill FILE, or drill = \"…\" in leeward.toml";
     Asked::Untold(Untold { why, remedy: Some(remedy.to_owned()) })
 }

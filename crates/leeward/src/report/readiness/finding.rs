@@ -50,6 +50,10 @@ impl<'a> Finding<'a> {
             EvidenceKind::File => "a file",
         };
         let steps = check.remedy.iter().flat_map(|remedy| remedy.lines()).map(step).collect();
+        let calls = match evidence.calls.as_slice() {
+            [] => String::new(),
+            calls => format!(": {}", calls.join("; ")),
+        };
         let old = match evidence.age_s {
             Some(age_s) if age_s >= NEWS_S => format!(", seen {} ago", duration(age_s * 1000)),
             _ => String::new(),
@@ -57,7 +61,7 @@ impl<'a> Finding<'a> {
         Finding {
             check,
             tone: tone(check.status),
-            evidence: format!("{} ({strength}, by {kind}; {seen})", evidence.text),
+            evidence: format!("{} ({strength}, by {kind}{calls}; {seen})", evidence.text),
             evidence_short: format!("{} ({strength}{old})", evidence.text),
             steps,
         }

@@ -66,7 +66,7 @@ fn details(check: &CheckResult) -> String {
     let mut lines = vec![format!("expected: {}", check.expected), format!("actual: {}", check.actual)];
     let seen = check.evidence.at.map_or("not seen".to_owned(), |at| format!("seen at {}", time(at)));
     lines.push(format!("evidence: {} ({seen})", check.evidence.text));
-    lines.extend(check.evidence.calls.iter().map(|call| format!("  {call}")));
+    lines.extend(check.evidence.calls.iter().map(|call| format!("call: {call}")));
     lines.extend(check.remedy.iter().map(|remedy| format!("fix: {remedy}")));
     lines.join("\n")
 }
