@@ -15,9 +15,9 @@ use leeward_core::readiness::cloud::{Asked, Told, Untold};
 use crate::arn;
 use crate::error::{AwsError, AwsErrorKind, Cause, LINKS_MAX, ServiceReply};
 
-/// RDS throttles its describing calls for a whole account, and a page that is refused is worth waiting for: five attempts
-/// with the SDK's growing pauses end within the operation's time-out.
-const ATTEMPTS_MAX: u32 = 5;
+/// RDS throttles its describing calls for a whole account, and a page that is refused is worth waiting for: four attempts
+/// pause for up to 2.8 s in all, and a service that fails keeps a person waiting no longer than that for each of its calls.
+const ATTEMPTS_MAX: u32 = 4;
 
 /// How long the SDK pauses before the second attempt; it doubles from there.
 const BACKOFF: Duration = Duration::from_millis(400);

@@ -13,6 +13,9 @@ use super::{Reach, needed};
 /// Seconds that one value stands for: RDS writes it every minute.
 const PERIOD_S: i32 = 60;
 
+/// How far ahead is asked: one value.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// How far back is asked. The check takes nothing older than 15 minutes; the rest tells how old the last value is.
 const WINDOW: Duration = Duration::from_secs(3 * 3600);
 
@@ -36,7 +39,8 @@ async fn read(client: &Client, call: &Call, members: &[String]) -> Result<Measur
         .get_metric_data()
         .set_metric_data_queries(Some(queries))
         .start_time(DateTime::from(now - WINDOW))
-        .end_time(DateTime::from(now))
+        // The end is excluded, and the newest value may bear the present second, or the service's clock be ahead of ours.
+        .end_time(DateTime::from(now + AHEAD))
         .send()
         .await
         .map_err(|error| failed(call, &error))?;
