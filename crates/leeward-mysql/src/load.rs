@@ -4,6 +4,7 @@
 //! statement's own counts decide before COMMIT, and a chunk that was not taken exactly is rolled back and loaded again
 //! in plain statements.
 
+mod moment;
 mod together;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Border, ChunkLoader, ChunkOf, ChunkReader, Lease, LoadMode, Most, Range, RowFeed, TakeRows};
 use leeward_core::row::{KeyCells, RowBatch};
+use leeward_core::row_text;
 use leeward_core::server::Flavor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +28,8 @@ use crate::digest::{self, text};
 use crate::endpoint::Endpoint;
 use crate::session::{RowEvent, Session};
 use crate::sql;
+
+pub use moment::open as one_moment;
 
 /// One source connection that reads chunks.
 pub struct MySqlReader {
@@ -199,7 +203,7 @@ async fn next_bytes(state: Loading, written: usize) -> Option<(Result<Bytes, Fau
         Ok(Some(batch)) => {
             sent.rows.fetch_add(batch.rows() as u64, Ordering::Release);
             sent.bytes.fetch_add(batch.bytes() as u64, Ordering::Release);
-            Some((Ok(escape(&batch, written)), Some((rows, sent))))
+            Some((Ok(row_text::print(&batch, written).into()), Some((rows, sent))))
         }
         Ok(None) => None,
         Err(fault) => Some((Err(fault), None)),
@@ -225,59 +229,4 @@ fn load_statement(table: &PlannedTable, flavor: Flavor) -> String {
         sql::table(table.name()),
         columns.join(",")
     )
-}
-
-/// Prints rows as LOAD DATA reads them: cells apart by tab, rows by line feed, `\N` for NULL.
-fn escape(batch: &RowBatch, written: usize) -> Bytes {
-    let mut text = Vec::with_capacity(batch.bytes() + batch.bytes() / 8 + batch.rows() * batch.width());
-    for row in 0..batch.rows() {
-        for at in 0..written {
-            if at > 0 {
-                text.push(b'\t');
-            }
-            match batch.cell(row, at) {
-                Some(cell) => push_escaped(&mut text, cell),
-                None => text.extend_from_slice(b"\\N"),
-            }
-        }
-        text.push(b'\n');
-    }
-    text.into()
-}
-
-/// The server's scan of a field stops at these alone; every other byte stands for itself.
-fn push_escaped(text: &mut Vec<u8>, cell: &[u8]) {
-    let mut from = 0;
-    for at in memchr::memchr3_iter(b'\t', b'\n', b'\\', cell) {
-        text.extend_from_slice(&cell[from..at]);
-        text.extend_from_slice(match cell[at] {
-            b'\t' => b"\\t",
-            b'\n' => b"\\n",
-            _ => b"\\\\",
-        });
-        from = at + 1;
-    }
-    text.extend_from_slice(&cell[from..]);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hostile_cells_stay_cells() {
-        let mut batch = RowBatch::new(3);
-        batch.push_cell(Some(b"\\N"));
-        batch.push_cell(None);
-        batch.push_cell(Some(b"a\tb\n\0c\r\x1a"));
-        assert_eq!(&escape(&batch, 3)[..], b"\\\\N\t\\N\ta\\tb\\n\0c\r\x1a\n");
-    }
-
-    #[test]
-    fn key_cells_of_generated_columns_are_not_written() {
-        let mut batch = RowBatch::new(2);
-        batch.push_cell(Some(b"1"));
-        batch.push_cell(Some(b"2"));
-        assert_eq!(&escape(&batch, 1)[..], b"1\n");
-    }
 }
