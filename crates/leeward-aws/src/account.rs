@@ -11,6 +11,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as ProvidingKeys;
 use aws_sdk_rds::config::{Credentials as AwsKeys, ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_rds::error::ConnectorError;
 use tokio::sync::Mutex;
@@ -61,7 +63,8 @@ impl AwsSettings {
     }
 }
 
-/// Loaded AWS configuration, with the keys that it leads to.
+/// Loaded AWS configuration, with the keys that it leads to. Neither prints a secret.
+#[derive(Debug)]
 pub(crate) struct AwsAccount {
     config: SdkConfig,
     region: String,
@@ -71,6 +74,26 @@ pub(crate) struct AwsAccount {
     keys: Mutex<Option<AwsKeys>>,
 }
 
+/// An account as a client's own source of keys, for clients that are kept longer than keys are.
+#[derive(Debug)]
+pub(crate) struct AccountKeys(AwsAccount);
+
+impl AccountKeys {
+    pub fn new(account: AwsAccount) -> Self {
+        Self(account)
+    }
+}
+
+impl ProvideCredentials for AccountKeys {
+    fn provide_credentials<'a>(&'a self) -> ProvidingKeys<'a>
+    where
+        Self: 'a,
+    {
+        ProvidingKeys::new(async move { self.0.keys().await.map_err(CredentialsError::provider_error) })
+    }
+}
+
+#[derive(Debug)]
 struct AssumedRole {
     arn: String,
     provider: AssumeRoleProvider,
@@ -124,6 +147,11 @@ impl AwsAccount {
     /// Returns the Region that calls go to.
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// Returns the configuration, whose keys are those before a role is assumed.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
     }
 
     /// Returns the configuration with keys that are good for the next minutes.

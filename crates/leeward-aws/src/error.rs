@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::fmt;
 
+use leeward_core::fault::{Fault, FaultKind};
+
 /// A failed step, for an operator. `Display` says what was being done and what happened; the cause is attached as
 /// [`Error::source`] and the way out is [`AwsError::remedy`].
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,26 @@ impl AwsError {
     pub(crate) fn caused_by(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
         self
+    }
+
+    /// Says the same of something else that was being done.
+    pub(crate) fn again(&self, doing: &str) -> Self {
+        let (kind, remedy) = (self.kind.clone(), self.remedy.clone());
+        Self { kind, doing: doing.to_owned(), remedy, cause: Some(Cause::chain(self)) }
+    }
+
+    /// Returns it as a fault: an AWS that does not answer is waited for like a server; everything else needs a person.
+    pub(crate) fn into_fault(self) -> Fault {
+        let said = match &self.cause {
+            Some(cause) => format!("{}: {cause}", self.kind),
+            None => self.kind.to_string(),
+        };
+        let (kind, said) = match self.kind {
+            AwsErrorKind::TimedOut => (FaultKind::TimedOut, format!("{said}; {}", self.remedy)),
+            kind if kind.is_transient() => (FaultKind::Unreachable, format!("{said}; {}", self.remedy)),
+            _ => (FaultKind::Refused(self.remedy), said),
+        };
+        Fault::new(kind, self.doing).because(Cause(said))
     }
 
     /// Returns the kind, by which a caller decides between trying again and stopping.
@@ -78,6 +100,30 @@ pub enum AwsErrorKind {
     /// The secret is text, but no password can be taken from it.
     #[error("the secret has no usable password")]
     SecretMalformed,
+    /// There is no such bucket.
+    #[error("there is no such bucket")]
+    BucketNotFound,
+    /// The bucket is in another Region than the one that was asked.
+    #[error("the bucket is in {region}")]
+    BucketElsewhere {
+        /// The bucket's own Region.
+        region: String,
+    },
+    /// The KMS key is disabled, marked for deletion or not there.
+    #[error("the KMS key cannot be used in its present state")]
+    KeyNotUsable,
+    /// The object was moved to an archive, from which it is not read at once.
+    #[error("the object is archived")]
+    ObjectArchived,
+    /// The object has more parts than S3 takes.
+    #[error("the object is too large")]
+    ObjectTooLarge,
+    /// This machine's clock is too far from AWS's.
+    #[error("AWS does not accept the time of this machine")]
+    ClockSkewed,
+    /// Somebody else writes the same object at this moment.
+    #[error("another write of the same object is going on")]
+    Contended,
     /// No connection to the endpoint.
     #[error("the endpoint cannot be reached")]
     Unreachable,
@@ -100,7 +146,7 @@ impl AwsErrorKind {
     ///
     /// Keep this list narrow: what is retried is not shown to a person.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable | Self::TimedOut | Self::Throttled | Self::ServiceFailed)
+        matches!(self, Self::Unreachable | Self::TimedOut | Self::Throttled | Self::ServiceFailed | Self::Contended)
     }
 }
 
@@ -108,7 +154,7 @@ impl AwsErrorKind {
 pub(crate) const LINKS_MAX: usize = 12;
 
 /// What the other side said, as text that is known to hold no secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Cause(String);
 

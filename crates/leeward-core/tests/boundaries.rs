@@ -4,28 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// What each crate may depend on inside the workspace, outside of tests.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("leeward-core", &[]),
     ("leeward-engine", &["leeward-core"]),
     ("leeward-mysql", &["leeward-core"]),
     ("leeward-aws", &["leeward-core"]),
+    ("leeward-store", &["leeward-core"]),
     ("leeward-testkit", &[]),
     ("leeward-sim", &["leeward-core", "leeward-engine"]),
-    ("leeward", &["leeward-core", "leeward-engine", "leeward-mysql", "leeward-aws"]),
+    ("leeward", &["leeward-core", "leeward-engine", "leeward-mysql", "leeward-aws", "leeward-store"]),
     ("leeward-torture", &["leeward-testkit"]),
     ("xtask", &["leeward-testkit", "leeward-torture"]),
 ];
 
 /// Crates that only some may use: the driver and the SDK each behind one fence, and nothing that waits in the core.
-const GUARDED: [(&str, &[&str]); 7] = [
+const GUARDED: [(&str, &[&str]); 8] = [
     ("mysql_async", &["leeward-mysql", "leeward-testkit", "leeward-torture", "xtask"]),
     ("aws-config", &["leeward-aws"]),
+    ("aws-credential-types", &["leeward-aws"]),
     ("aws-sdk-rds", &["leeward-aws"]),
     ("aws-sdk-s3", &["leeward-aws"]),
     ("aws-sdk-secretsmanager", &["leeward-aws"]),
     (
         "tokio",
-        &["leeward-engine", "leeward-mysql", "leeward-aws", "leeward-testkit", "leeward-torture", "leeward", "xtask"],
+        &[
+            "leeward-engine",
+            "leeward-mysql",
+            "leeward-aws",
+            "leeward-store",
+            "leeward-testkit",
+            "leeward-torture",
+            "leeward",
+            "xtask",
+        ],
     ),
     ("clap", &["leeward", "xtask"]),
 ];

@@ -122,8 +122,8 @@ pub struct Object {
 pub struct Page {
     /// Objects in the order of their names' bytes.
     pub entries: Vec<Entry>,
-    /// Whether there are more after the last one. A page can be empty and still have a next one only if this is set.
-    pub more: bool,
+    /// After which name the next page begins; nothing where this is the last one.
+    pub next: Option<ObjectName>,
 }
 
 /// One object of a list.
@@ -199,6 +199,20 @@ impl Prefix {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Refuses an object that is larger than a caller wants to hold.
+///
+/// # Errors
+/// [`FaultKind::Refused`].
+pub fn hold_to(bytes: u64, bytes_max: u64, doing: &str) -> Result<(), Fault> {
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    let why = format!(
+        "the object has {bytes} bytes, and none of its kind has more than {bytes_max}: is the place the right one?"
+    );
+    Err(Fault::new(FaultKind::Refused(why), doing))
 }
 
 fn refused(name: &str) -> Fault {

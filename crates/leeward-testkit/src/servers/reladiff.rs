@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use super::lock;
+use super::python;
 
 /// The version that the project's baseline was measured with.
 const VERSION: &str = "0.6.0";
@@ -27,17 +27,7 @@ impl Reladiff {
     /// # Errors
     /// Where this machine has no Python with `venv`, or its packages cannot be had.
     pub fn prepare() -> Result<Reladiff> {
-        let _lock = lock::exclusive("reladiff")?;
-        let folder = lock::cache_dir().join("reladiff");
-        let program = folder.join("bin").join("reladiff");
-        if !program.is_file() {
-            eprintln!("installing reladiff {VERSION} …");
-            succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder), "make a place for Python's packages")?;
-            for package in PACKAGES {
-                let mut pip = Command::new(folder.join("bin").join("pip"));
-                succeed(pip.args(["install", "--quiet", "--disable-pip-version-check", package]), "install reladiff")?;
-            }
-        }
+        let program = python::programs("reladiff", &PACKAGES, "reladiff")?.join("reladiff");
         Ok(Reladiff { program })
     }
 
@@ -60,10 +50,4 @@ impl Reladiff {
         command.args(columns.iter().flat_map(|column| ["-c", column]));
         command
     }
-}
-
-fn succeed(command: &mut Command, doing: &'static str) -> Result<()> {
-    let output = command.output().context(doing)?;
-    ensure!(output.status.success(), "{doing}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(())
 }
