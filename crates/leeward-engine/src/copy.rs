@@ -55,6 +55,17 @@ pub struct Copy<'a> {
     pub member: Option<&'a Member>,
     /// What keeps chunks from being begun.
     pub throttle: &'a Throttle,
+    /// Where chunks are written down.
+    pub book: Book,
+}
+
+/// Where it is written down which chunks there are and which are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Book {
+    /// In the control schema on the target.
+    Control,
+    /// Nowhere: the loader notes them as it likes, and knows whether it has loaded one.
+    Loader,
 }
 
 /// What came of the copy.
@@ -345,6 +356,9 @@ async fn committed(
     chunk: &ChunkRecord,
     patience: &mut Patience<'_>,
 ) -> Result<Option<(u64, u64)>, Fault> {
+    if copy.book == Book::Loader {
+        return Ok(None);
+    }
     let chunks = loop {
         let read = match copy.servers.control().await {
             Ok(mut control) => control.chunks(&copy.lease.lane).await,

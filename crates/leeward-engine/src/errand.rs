@@ -195,6 +195,7 @@ async fn fill(
         stop: &stop,
         member: None,
         throttle: &throttle,
+        book: Book::Control,
     };
     let known = chunks.into_iter().filter(|chunk| names.contains(&chunk.table)).collect();
     let copied = copy::run(&copy, &made, known).await?;

@@ -151,6 +151,7 @@ impl Join<'_> {
             stop: self.stop,
             member: Some(&member),
             throttle: self.throttle,
+            book: Book::Control,
         };
         let tables: Vec<&PlannedTable> = stored.tables.iter().collect();
         let mut copied = (0, 0);
