@@ -9,6 +9,7 @@ mod brake;
 mod census;
 mod contradiction;
 mod convergence;
+mod credentials;
 mod ddl;
 mod ddl_apply;
 mod ddl_loss;

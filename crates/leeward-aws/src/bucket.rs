@@ -54,6 +54,9 @@ const SENDING_TIMEOUT: Duration = Duration::from_secs(600);
 /// How often a small object is read again whose body broke off, and a write is sent again that met another at the same moment.
 const ROUNDS_MAX: u32 = 3;
 
+/// Where a bucket is asked for that nothing says the Region of.
+const REGION_TO_ASK: &str = "us-east-1";
+
 /// Pages of names that Leeward did not write, after which a list is given up.
 const STRANGE_PAGES_MAX: u32 = 100;
 
@@ -64,6 +67,8 @@ pub struct BucketSettings {
     pub bucket: String,
     /// What the keys begin with, without slashes at its ends; may be empty.
     pub prefix: String,
+    /// The Region that the bucket must be in; nothing takes it where it is.
+    pub region: Option<String>,
     /// The KMS key by which objects are encrypted; nothing leaves that to the bucket.
     pub kms_key: Option<String>,
     /// The account that the bucket must belong to.
@@ -87,38 +92,45 @@ struct Shared {
 
 impl Bucket {
     /// Opens a bucket and asks it for a name, so that whatever is wrong with bucket, Region or credentials is found out before
-    /// anything is read or written. Where the settings name no Region, the bucket's own is taken.
+    /// anything is read or written. The Region in `aws` is where it is asked first.
     ///
     /// # Errors
     /// [`FaultKind::Refused`] with the way out; [`FaultKind::Unreachable`] and [`FaultKind::TimedOut`] for what can go away.
     pub async fn open(aws: &AwsSettings, settings: BucketSettings) -> Result<Bucket, Fault> {
-        let open = |aws: AwsSettings| {
-            let settings = settings.clone();
-            async move { Bucket::over(AwsAccount::load(&aws).await?, settings) }
+        Bucket::find(aws, settings).await.map_err(AwsError::into_fault)
+    }
+
+    async fn find(aws: &AwsSettings, settings: BucketSettings) -> Result<Bucket, AwsError> {
+        let account = match AwsAccount::load(&aws.in_region(settings.region.as_deref())).await {
+            // Whoever is asked there says which Region a bucket is in.
+            Err(error) if *error.kind() == AwsErrorKind::NoRegion && settings.region.is_none() => {
+                AwsAccount::load(&aws.in_region(Some(REGION_TO_ASK))).await?
+            }
+            loaded => loaded?,
         };
-        let first = open(aws.clone()).await.map_err(AwsError::into_fault)?;
-        match first.probe().await {
-            Ok(()) => Ok(first),
-            Err(error) => match error.kind() {
-                AwsErrorKind::BucketElsewhere { region } if aws.region.is_none() => {
-                    let second = open(aws.in_region(Some(region))).await.map_err(AwsError::into_fault)?;
-                    second.probe().await.map_err(AwsError::into_fault)?;
-                    Ok(second)
-                }
-                _ => Err(error.into_fault()),
-            },
+        let first = Bucket::over(account, settings.clone());
+        let error = match first.probe().await {
+            Ok(()) => return Ok(first),
+            Err(error) => error,
+        };
+        match error.kind() {
+            AwsErrorKind::BucketElsewhere { region } if settings.region.is_none() => {
+                let second = Bucket::over(AwsAccount::load(&aws.in_region(Some(region))).await?, settings);
+                second.probe().await.map(|()| second)
+            }
+            _ => Err(error),
         }
     }
 
     /// Takes an account that is already loaded. Nothing is asked yet.
-    fn over(account: AwsAccount, settings: BucketSettings) -> Result<Bucket, AwsError> {
+    fn over(account: AwsAccount, settings: BucketSettings) -> Bucket {
         let place = match settings.prefix.is_empty() {
             true => format!("s3://{}", settings.bucket),
             false => format!("s3://{}/{}", settings.bucket, settings.prefix),
         };
         let region = account.region().to_owned();
         let client = client(account);
-        Ok(Bucket { shared: Arc::new(Shared { client, settings, region, place }) })
+        Bucket { shared: Arc::new(Shared { client, settings, region, place }) }
     }
 
     async fn probe(&self) -> Result<(), AwsError> {

@@ -23,6 +23,9 @@ pub struct Request {
     pub body: String,
 }
 
+/// Makes a reply of the requests so far.
+type Answer = Box<dyn FnOnce(&[Request]) -> ObjectReply + Send>;
+
 /// One scripted reply.
 pub enum Reply {
     Send {
@@ -31,11 +34,39 @@ pub enum Reply {
     },
     /// Takes the request and never answers.
     Stall,
+    /// Takes the request and breaks the connection.
+    Break,
+    /// A reply of S3.
+    Object(ObjectReply),
+    /// A reply that follows from the requests so far, this one included.
+    After(Answer),
+}
+
+/// A reply whose headers matter, and whose body may be less than was announced.
+#[derive(Default)]
+pub struct ObjectReply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    /// Bytes of the body after which the connection breaks.
+    pub cut_at: Option<usize>,
 }
 
 impl Reply {
     pub fn ok(body: impl Into<String>) -> Self {
         Self::Send { status: 200, body: body.into() }
+    }
+
+    /// An object of S3 with this content.
+    pub fn object(content: &str) -> ObjectReply {
+        let headers = vec![("ETag", "\"tag\"".to_owned())];
+        ObjectReply { status: 200, headers, body: content.as_bytes().to_vec(), cut_at: None }
+    }
+
+    /// An error in the form of S3.
+    pub fn refusal(status: u16, code: &str, message: &str) -> ObjectReply {
+        let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        ObjectReply { status, body: body.into_bytes(), ..ObjectReply::default() }
     }
 
     /// A reply of Secrets Manager that holds this secret text.
@@ -99,9 +130,22 @@ impl Drop for Emulator {
 async fn answer(stream: TcpStream, reply: Reply, seen: &Mutex<Vec<Request>>) -> Option<BufStream<TcpStream>> {
     let mut stream = BufStream::new(stream);
     let request = read_request(&mut stream).await;
-    seen.lock().unwrap().push(request);
-    let Reply::Send { status, body } = reply else {
-        return Some(stream);
+    let reply = {
+        let mut seen = seen.lock().unwrap();
+        seen.push(request);
+        match reply {
+            Reply::After(answer) => Reply::Object(answer(&seen)),
+            given => given,
+        }
+    };
+    let (status, body) = match reply {
+        Reply::Send { status, body } => (status, body),
+        Reply::Object(reply) => {
+            send_object(&mut stream, reply).await;
+            return None;
+        }
+        Reply::Break => return None,
+        Reply::Stall | Reply::After(_) => return Some(stream),
     };
     let head = format!(
         "HTTP/1.1 {status} Scripted\r\nContent-Type: application/x-amz-json-1.1\r\n\
@@ -113,6 +157,18 @@ async fn answer(stream: TcpStream, reply: Reply, seen: &Mutex<Vec<Request>>) -> 
     stream.write_all(body.as_bytes()).await.unwrap();
     stream.flush().await.unwrap();
     None
+}
+
+async fn send_object(stream: &mut BufStream<TcpStream>, reply: ObjectReply) {
+    let ObjectReply { status, headers, body, cut_at } = reply;
+    let mut head = format!("HTTP/1.1 {status} Scripted\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body[..cut_at.unwrap_or(body.len())]).await.unwrap();
+    stream.flush().await.unwrap();
 }
 
 async fn read_request(stream: &mut BufStream<TcpStream>) -> Request {
@@ -130,7 +186,7 @@ async fn read_request(stream: &mut BufStream<TcpStream>) -> Request {
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
-    Request { line: line.trim_end().to_owned(), headers, body: String::from_utf8(body).unwrap() }
+    Request { line: line.trim_end().to_owned(), headers, body: String::from_utf8_lossy(&body).into_owned() }
 }
 
 /// A configuration that owes nothing to the environment: us-east-1, fixed keys, this endpoint. The pauses between the

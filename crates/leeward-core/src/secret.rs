@@ -73,6 +73,11 @@ pub trait PasswordSource: Send + Sync {
     /// # Errors
     /// Where it cannot be read; the fault says from where and never quotes what was read.
     async fn password(&self, age: PasswordAge) -> Result<Password, Fault>;
+
+    /// Returns what to do when the server refuses even a fresh one; nothing where the source knows no more than anybody.
+    fn remedy_when_refused(&self) -> Option<String> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One connection, every wait of which is bounded. What can be said over it is said elsewhere ([`crate::sql`]); there
 //! is no pool, and a session that timed out or was cut off in the middle of an answer is never used again (T32).
 
+mod ca_file;
 mod graveyard;
 mod load;
 mod opening;

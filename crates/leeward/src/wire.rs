@@ -4,6 +4,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 pub mod sight;
+#[allow(dead_code, reason = "only commands that keep dumps use it")]
+pub mod store;
 
 use std::sync::Arc;
 
@@ -63,7 +65,7 @@ async fn password(settings: &Settings, side: &SideSettings) -> Result<Arc<dyn Pa
         PasswordFrom::Given(password) => Ok(Arc::new(FixedPassword::new(password.expose()))),
         PasswordFrom::File(path) => Ok(Arc::new(PasswordFile::new(path))),
         #[cfg(feature = "aws")]
-        PasswordFrom::AwsSecret(id) => Ok(Arc::new(aws::SecretPassword::open(&settings.aws, side.side, id).await?)),
+        PasswordFrom::AwsSecret(id) => Ok(Arc::new(aws::SecretPassword::open(&settings.aws, side, id).await?)),
         #[cfg(feature = "aws")]
         PasswordFrom::IamToken => Ok(Arc::new(aws::TokenPassword::open(&settings.aws, side).await?)),
         #[cfg(not(feature = "aws"))]

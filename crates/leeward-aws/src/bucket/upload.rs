@@ -154,7 +154,7 @@ impl<'a> Work<'a> {
     async fn send(&mut self, content: Bytes) -> Result<(), AwsError> {
         let number = self.parts.len() + 1;
         if number > PARTS_MAX {
-            let remedy = format!("make objects of at most {} GiB", PARTS_MAX * PART_BYTES >> 30);
+            let remedy = format!("make objects of at most {} GiB", (PARTS_MAX * PART_BYTES) >> 30);
             return Err(AwsError::new(AwsErrorKind::ObjectTooLarge, &self.call.doing, remedy));
         }
         let id = match &self.id {

@@ -1,16 +1,12 @@
 //! Opens a session: DNS, TCP, TLS, log-in and settings, all inside one time-out.
 
 use std::net::IpAddr;
-use std::path::Path;
 
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::name::Side;
 use leeward_core::server::{Flavor, Version};
 use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
-use super::{Session, settings};
+use super::{Session, ca_file, settings};
 use crate::endpoint::{Cleartext, Compression, Endpoint, Password, PasswordAge, TlsMode};
 use crate::fault::{self, Cause};
 
@@ -43,10 +39,24 @@ pub(super) async fn open(endpoint: &Endpoint, purpose: Purpose<'_>) -> Result<Op
     };
     // It may have been rotated since it was cached. The same one again would only count towards a lock-out.
     let fresh = ask_password(endpoint, PasswordAge::Fresh).await?;
-    if fresh == cached {
-        return Err(refused);
+    let again = match fresh == cached {
+        true => Err(refused),
+        false => attempt(endpoint, purpose, &fresh).await,
+    };
+    again.map_err(|fault| hint_at_password(fault, endpoint))
+}
+
+/// Says what only the password's source knows.
+fn hint_at_password(fault: Fault, endpoint: &Endpoint) -> Fault {
+    match endpoint.password.remedy_when_refused() {
+        Some(remedy) if fault.kind == FaultKind::AccessDenied => with_hint(fault, &remedy),
+        _ => fault,
     }
-    attempt(endpoint, purpose, &fresh).await
+}
+
+fn with_hint(mut fault: Fault, hint: &str) -> Fault {
+    let cause = fault.cause.take().map(|cause| cause.to_string()).unwrap_or_default();
+    fault.because(Cause(format!("{cause}; {hint}")))
 }
 
 async fn ask_password(endpoint: &Endpoint, age: PasswordAge) -> Result<Password, Fault> {
@@ -57,10 +67,11 @@ async fn ask_password(endpoint: &Endpoint, age: PasswordAge) -> Result<Password,
             .because(Cause("its source does not answer".to_owned())))
     });
     let password = password.map_err(|fault| fault.on(endpoint.side))?;
-    if password.cleartext == Cleartext::OverTlsOnly && endpoint.tls.mode == TlsMode::Disabled {
+    let is_verified = matches!(endpoint.tls.mode, TlsMode::VerifyCa | TlsMode::VerifyIdentity);
+    if password.cleartext == Cleartext::OverTlsOnly && !is_verified {
         let remedy = format!(
-            "the {} password is an IAM token, which is sent in clear text: it takes TLS, so ask for tls mode \
-             verify-identity",
+            "the {} password is an IAM token, which is sent in clear text: it takes TLS that is verified, so \
+             ask for tls mode verify-identity",
             endpoint.side
         );
         return Err(Fault::new(FaultKind::Refused(remedy), "connect").on(endpoint.side));
@@ -78,16 +89,27 @@ async fn attempt(endpoint: &Endpoint, purpose: Purpose<'_>, password: &Password)
             Err(Fault::new(FaultKind::TimedOut, &doing).because(cause))
         }
     };
-    connected.map_err(|fault| hint_at_tls(fault.on(endpoint.side), endpoint.tls.mode))
+    match connected {
+        Err(fault) if fault.kind == FaultKind::Tls => Err(hint_at_ca(fault.on(endpoint.side), endpoint).await),
+        other => other.map_err(|fault| hint_at_tls(fault.on(endpoint.side), endpoint.tls.mode)),
+    }
 }
 
 /// MariaDB answers 1045 to a plain connection when it insists on TLS, and both do for an account with REQUIRE SSL.
-fn hint_at_tls(mut fault: Fault, mode: TlsMode) -> Fault {
-    if fault.kind == FaultKind::AccessDenied && mode == TlsMode::Disabled {
-        let cause = fault.cause.take().map(|cause| cause.to_string()).unwrap_or_default();
-        fault = fault.because(Cause(format!("{cause}; the connection has no TLS, which the account may require")));
+fn hint_at_tls(fault: Fault, mode: TlsMode) -> Fault {
+    match fault.kind == FaultKind::AccessDenied && mode == TlsMode::Disabled {
+        true => with_hint(fault, "the connection has no TLS, which the account may require"),
+        false => fault,
     }
-    fault
+}
+
+/// A file of CAs that is years old shows as a server whose CA is unknown.
+async fn hint_at_ca(fault: Fault, endpoint: &Endpoint) -> Fault {
+    let Some(path) = &endpoint.tls.ca_file else { return fault };
+    match ca_file::all_expired(path).await {
+        Some(hint) => with_hint(fault, &hint),
+        None => fault,
+    }
 }
 
 /// Tries the host's addresses in turn until one takes the connection.
@@ -187,31 +209,12 @@ async fn tls_options(endpoint: &Endpoint, doing: &str) -> Result<Option<SslOpts>
         TlsMode::VerifyCa | TlsMode::VerifyIdentity => {}
     }
     if let Some(path) = &endpoint.tls.ca_file {
-        let pem = read_ca_file(path, endpoint.side)
+        let pem = ca_file::read(path, endpoint.side)
             .await
             .map_err(|cause| Fault::new(FaultKind::Tls, doing).on(endpoint.side).because(cause))?;
         options = options.with_root_certs(vec![pem.into()]).with_disable_built_in_roots(true);
     }
     Ok(Some(options))
-}
-
-/// Reads the CA file and looks into it, since the driver would take any other file for a certificate.
-async fn read_ca_file(path: &Path, side: Side) -> Result<Vec<u8>, Cause> {
-    let shown = path.display();
-    let bytes = tokio::fs::read(path)
-        .await
-        .map_err(|error| Cause(format!("read the CA file {shown}: {error}; give its path with --{side}-ca-file")))?;
-    let mut found = 0;
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        certificate.map_err(|error| Cause(format!("read the CA file {shown}: it is damaged ({error})")))?;
-        found += 1;
-    }
-    if found == 0 {
-        return Err(Cause(format!(
-            "read the CA file {shown}: it holds no PEM certificate (-----BEGIN CERTIFICATE-----)"
-        )));
-    }
-    Ok(bytes)
 }
 
 /// Applies the settings, learns who answers and runs the first statements, in one round trip.

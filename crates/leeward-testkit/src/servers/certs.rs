@@ -40,7 +40,13 @@ impl std::fmt::Debug for ServerCertificate {
 impl Authority {
     /// Makes a new authority with a key of its own.
     pub fn new() -> Result<Authority> {
+        Authority::valid(Validity::Current)
+    }
+
+    /// Makes a new authority whose own certificate is within its time or not.
+    pub fn valid(validity: Validity) -> Result<Authority> {
         let mut params = CertificateParams::default();
+        limit(&mut params, validity);
         params.distinguished_name.push(DnType::CommonName, "leeward-testkit authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -59,10 +65,7 @@ impl Authority {
         let names = names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let mut params = CertificateParams::new(names).context("read the certificate's names")?;
         params.distinguished_name.push(DnType::CommonName, "leeward-testkit server");
-        if validity == Validity::Expired {
-            params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2001, 1, 1);
-        }
+        limit(&mut params, validity);
         let key = KeyPair::generate().context("make the server's key")?;
         let certificate = params.signed_by(&key, &self.issuer).context("sign the server's certificate")?;
         Ok(ServerCertificate {
@@ -70,6 +73,13 @@ impl Authority {
             certificate_pem: certificate.pem(),
             key_pem: key.serialize_pem(),
         })
+    }
+}
+
+fn limit(params: &mut CertificateParams, validity: Validity) {
+    if validity == Validity::Expired {
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
     }
 }
 

@@ -89,8 +89,33 @@ impl Moto {
     /// # Errors
     /// What the emulator answers to a call that it refuses.
     pub async fn call(&self, service: &str, region: &str, operation: &str, parameters: Value) -> Result<Value> {
+        self.call_with(Vec::new(), (service, region, operation), parameters).await
+    }
+
+    /// Calls like [`Moto::call`] as a role of another account, which the emulator keeps apart from its own.
+    ///
+    /// # Errors
+    /// Those of [`Moto::call`].
+    pub async fn call_as(&self, role_arn: &str, call: (&str, &str, &str), parameters: Value) -> Result<Value> {
+        let role = serde_json::json!({ "RoleArn": role_arn, "RoleSessionName": "test" });
+        let answer = self.call("sts", call.1, "assume_role", role).await?;
+        let key = |name: &str| answer["Credentials"][name].as_str().unwrap_or_default().to_owned();
+        let keys = vec![
+            ("AWS_ACCESS_KEY_ID", key("AccessKeyId")),
+            ("AWS_SECRET_ACCESS_KEY", key("SecretAccessKey")),
+            ("AWS_SESSION_TOKEN", key("SessionToken")),
+        ];
+        self.call_with(keys, call, parameters).await
+    }
+
+    async fn call_with(
+        &self,
+        keys: Vec<(&'static str, String)>,
+        (service, region, operation): (&str, &str, &str),
+        parameters: Value,
+    ) -> Result<Value> {
         let mut python = Command::new(self.programs.join("python"));
-        python.args(["-c", CALL, service, region, operation, &self.url()]).envs(self.env());
+        python.args(["-c", CALL, service, region, operation, &self.url()]).envs(self.env()).envs(keys);
         python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let answer = tokio::task::spawn_blocking(move || -> Result<Value> {
             let mut child = python.spawn().context("start Python")?;

@@ -14,7 +14,7 @@ use super::raw::{Given, Layer};
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The tables that the file may have.
-const TABLES: [&str; 4] = ["source", "target", "aws", "sync"];
+const TABLES: [&str; 5] = ["source", "target", "aws", "store", "sync"];
 
 /// Reads the file. `named_at` is where its path was written.
 pub fn read(path: &Path, named_at: &Origin, mistakes: &mut Mistakes) -> Layer {

@@ -18,6 +18,8 @@ pub enum Key {
     AwsEndpointUrl,
     /// A role to assume before a secret is read or a token signed.
     AwsRoleArn,
+    /// Something about the bucket that holds dumps.
+    Store(StoreKey),
     /// Pause between the starts of two cycles.
     CycleInterval,
     /// Life of the lease without renewal.
@@ -30,6 +32,21 @@ pub enum Key {
     LogFormat,
     /// How much is logged.
     LogLevel,
+}
+
+/// What can be set for the bucket that holds dumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreKey {
+    /// Its Region, where it must be a certain one.
+    Region,
+    /// A role to assume before it is read or written.
+    RoleArn,
+    /// Base URL of S3, for emulators and services like it.
+    EndpointUrl,
+    /// The KMS key by which objects are encrypted.
+    KmsKey,
+    /// The account that it must belong to.
+    BucketOwner,
 }
 
 /// What can be set for the source and, in the same words, for the target.
@@ -53,6 +70,8 @@ pub enum SideKey {
     Secret,
     /// IAM database authentication.
     Iam,
+    /// A role to assume for this side's password alone.
+    RoleArn,
     /// TLS mode.
     Tls,
     /// Certificates that the server's certificate must lead to.
@@ -111,7 +130,7 @@ pub struct Spec {
 }
 
 /// All keys of one side, in the order of the help.
-pub const SIDE_KEYS: [SideKey; 15] = [
+pub const SIDE_KEYS: [SideKey; 16] = [
     SideKey::Url,
     SideKey::Host,
     SideKey::Port,
@@ -121,6 +140,7 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::PasswordEnv,
     SideKey::Secret,
     SideKey::Iam,
+    SideKey::RoleArn,
     SideKey::Tls,
     SideKey::CaFile,
     SideKey::ServerName,
@@ -129,7 +149,7 @@ pub const SIDE_KEYS: [SideKey; 15] = [
     SideKey::Compression,
 ];
 
-const GENERAL_KEYS: [Key; 11] = [
+const GENERAL_KEYS: [Key; 16] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
@@ -139,6 +159,11 @@ const GENERAL_KEYS: [Key; 11] = [
     Key::AwsRegion,
     Key::AwsEndpointUrl,
     Key::AwsRoleArn,
+    Key::Store(StoreKey::Region),
+    Key::Store(StoreKey::RoleArn),
+    Key::Store(StoreKey::EndpointUrl),
+    Key::Store(StoreKey::KmsKey),
+    Key::Store(StoreKey::BucketOwner),
     Key::CycleInterval,
     Key::LeaseTtl,
 ];
@@ -165,6 +190,9 @@ impl Key {
             Key::Side(Side::Source, _) => Some("source"),
             Key::Side(Side::Target, _) => Some("target"),
             Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => Some("aws"),
+            Key::StoreRegion | Key::StoreRoleArn | Key::StoreEndpointUrl | Key::StoreKmsKey | Key::StoreBucketOwner => {
+                Some("store")
+            }
             Key::CycleInterval | Key::LeaseTtl => Some("sync"),
             _ => None,
         }
@@ -229,6 +257,7 @@ impl Key {
                 "ARN",
                 "Role to assume before a secret is read or an IAM token is signed",
             ),
+            Key::Store(key) => key.spec(),
             Key::CycleInterval => {
                 own("cycle_interval", "Time from the start of one cycle to the next [default: 500ms]")
             }
@@ -245,6 +274,45 @@ impl Key {
             ),
             Key::LogLevel => flag("log_level", "LEVEL", "error, warn, info, debug or trace [default: info]"),
             Key::Side(_, key) => key.spec(),
+        }
+    }
+}
+
+impl StoreKey {
+    fn spec(self) -> Spec {
+        let everywhere =
+            |name, kind, value_name, help| Spec { name, kind, places: Places::FlagAndFile, value_name, help };
+        match self {
+            StoreKey::Region => everywhere(
+                "region",
+                Kind::Text,
+                "REGION",
+                "Region of the bucket that holds dumps, where it must be a certain one. Default: the bucket's own",
+            ),
+            StoreKey::RoleArn => everywhere(
+                "role_arn",
+                Kind::Text,
+                "ARN",
+                "Role to assume before the bucket is read or written. Default: none, whatever --aws-role-arn says",
+            ),
+            StoreKey::EndpointUrl => everywhere(
+                "endpoint_url",
+                Kind::Text,
+                "URL",
+                "Base URL of S3, for emulators and services like it. Default: --aws-endpoint-url",
+            ),
+            StoreKey::KmsKey => everywhere(
+                "kms_key",
+                Kind::Text,
+                "KEY",
+                "KMS key (ARN, id or alias) that encrypts objects in the bucket. Default: as the bucket says",
+            ),
+            StoreKey::BucketOwner => everywhere(
+                "bucket_owner",
+                Kind::Text,
+                "ACCOUNT",
+                "AWS account that the bucket must belong to; another one's is refused",
+            ),
         }
     }
 }
@@ -292,6 +360,13 @@ impl SideKey {
             SideKey::Iam => {
                 everywhere("iam", Kind::Switch, "BOOL", "Log in to the {side} by IAM database authentication")
             }
+            SideKey::RoleArn => everywhere(
+                "role_arn",
+                Kind::Text,
+                "ARN",
+                "Role to assume before the {side}'s secret is read or its IAM token is signed, as for a database in another \
+                 account [default: --aws-role-arn]",
+            ),
             SideKey::Tls => everywhere(
                 "tls",
                 Kind::Text,

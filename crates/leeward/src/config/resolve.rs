@@ -9,10 +9,11 @@ use leeward_core::name::{SYSTEM_SCHEMAS, Side};
 use leeward_core::policy::Policy;
 
 use super::duration;
-use super::key::{Key, SideKey};
+use super::key::{Key, SideKey, StoreKey};
 use super::mistake::{Mistakes, Origin, shown};
 use super::raw::{Environment, Given, Layer, Raw};
 use super::side::{self, SideSettings};
+use super::store::StorePlace;
 use super::url;
 
 /// Half a second between cycles keeps the median lag under a second over 70 ms of round trip, and a quiet cycle costs
@@ -48,6 +49,9 @@ pub struct Settings {
     /// How AWS is reached.
     #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
     pub aws: AwsPlace,
+    /// How a bucket that holds dumps is reached.
+    #[allow(dead_code, reason = "only commands that keep dumps reach it, and without the aws feature nothing does")]
+    pub store: StorePlace,
     /// Time from the start of one cycle to the next.
     pub cycle_interval: Duration,
     /// Life of the lease without renewal.
@@ -125,6 +129,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let databases = desk.databases();
     let policy = desk.policy();
     let aws = desk.aws();
+    let store = desk.store(&aws);
     let cycle_interval = desk.duration(Key::CycleInterval, CYCLE_INTERVAL_MIN..=CYCLE_INTERVAL_MAX);
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
     desk.check_needs(needs);
@@ -135,6 +140,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         databases,
         policy,
         aws,
+        store,
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
         file_path: desk.file_path,
@@ -346,6 +352,32 @@ impl<'a> Desk<'a> {
             endpoint_url: self.text(Key::AwsEndpointUrl),
             role_arn: self.text(Key::AwsRoleArn),
         }
+    }
+
+    /// The role is not that of the databases: a bucket is usually in the account that this process runs in.
+    fn store(&mut self, aws: &AwsPlace) -> StorePlace {
+        let region = self.text(Key::Store(StoreKey::Region));
+        StorePlace {
+            aws: AwsPlace {
+                region: region.clone().or_else(|| aws.region.clone()),
+                endpoint_url: self.text(Key::Store(StoreKey::EndpointUrl)).or_else(|| aws.endpoint_url.clone()),
+                role_arn: self.text(Key::Store(StoreKey::RoleArn)),
+            },
+            region,
+            kms_key: self.text(Key::Store(StoreKey::KmsKey)),
+            bucket_owner: self.account(Key::Store(StoreKey::BucketOwner)),
+        }
+    }
+
+    /// Returns an AWS account's number.
+    fn account(&mut self, key: Key) -> Option<String> {
+        let text = self.text(key)?;
+        if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let origin = self.pick(key)?.origin.clone();
+            self.mistakes.at(&origin, format!("{} is not an account's number, which has 12 digits", shown(&text)));
+            return None;
+        }
+        Some(text)
     }
 
     fn check_needs(&mut self, needs: Needs) {

@@ -39,6 +39,9 @@ pub struct SideSettings {
     pub user: Option<String>,
     /// Where the password comes from.
     pub password: PasswordFrom,
+    /// The role that is assumed for the password, where it is not that of both sides.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only the aws feature reaches it"))]
+    pub role_arn: Option<String>,
     /// Encryption and verification.
     pub tls: Tls,
     /// How long each kind of wait may last.
@@ -103,6 +106,7 @@ pub(super) fn resolve(desk: &mut Desk<'_>, side: Side) -> Option<SideSettings> {
     let host = host(desk, side);
     let port = port(desk, side);
     let password = password(desk, side);
+    let role_arn = role_arn(desk, side, &password);
     let user = user(desk, side, &password);
     let tls = tls(desk, side, host.as_deref(), &password);
     let timeouts = timeouts(desk, side);
@@ -110,7 +114,7 @@ pub(super) fn resolve(desk: &mut Desk<'_>, side: Side) -> Option<SideSettings> {
         true => Compression::Zlib,
         false => Compression::Off,
     };
-    Some(SideSettings { side, host: host?, port: port?, user, password, tls, timeouts, compression })
+    Some(SideSettings { side, host: host?, port: port?, user, password, role_arn, tls, timeouts, compression })
 }
 
 /// Returns whether anything at all was said about a side; if so and its host is missing, that is a mistake.
@@ -154,6 +158,18 @@ fn user(desk: &mut Desk<'_>, side: Side, password: &PasswordFrom) -> Option<Stri
         desk.mistakes.missing(format!("the {side}'s user is missing: use --{} or write it into the URL", key.flag()));
     }
     given
+}
+
+/// A role without anything that it is assumed for is a slip.
+fn role_arn(desk: &mut Desk<'_>, side: Side, password: &PasswordFrom) -> Option<String> {
+    let key = Key::Side(side, SideKey::RoleArn);
+    let role = desk.text(key);
+    if role.is_some() && matches!(password, PasswordFrom::Given(_) | PasswordFrom::File(_)) {
+        let origin = desk.pick(key)?.origin.clone();
+        let text = format!("it has no effect without --{side}-secret or --{side}-iam; leave it out");
+        desk.mistakes.at(&origin, text);
+    }
+    role
 }
 
 fn password(desk: &mut Desk<'_>, side: Side) -> PasswordFrom {
