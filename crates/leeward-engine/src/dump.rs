@@ -139,6 +139,36 @@ pub async fn run(
     }
 }
 
+/// Returns a dump by which a seed can copy what is planned: one that an interrupted seed has left, whole or not, or a new one. It
+/// promises no moment, since the seed compares every row afterwards.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn for_seed(
+    servers: &dyn Servers,
+    archive: &Archive,
+    (plan, objects): (&Plan, &[ObjectFacts]),
+    options: DumpOptions,
+    (tell, stop): (&dyn Tell, &CancellationToken),
+) -> Result<Manifest, Fault> {
+    for id in archive.whole_ids().await?.iter().rev() {
+        let manifest = archive.manifest(Some(id)).await?;
+        if manifest.kind == DumpKind::Seed && manifest.plan.hash == plan.hash {
+            let text = format!("copying from {id}, which an earlier run has dumped to {}", archive.place());
+            tell.tell(Progress::Note(text));
+            return Ok(manifest);
+        }
+    }
+    let was_left = |begun: &Begun| begun.kind == DumpKind::Seed && begun.plan.hash == plan.hash;
+    let begin = match archive.unfinished().await?.iter().any(was_left) {
+        true => Begin::WhereItWasLeft,
+        false => Begin::Anew,
+    };
+    let options = DumpOptions { kind: DumpKind::Seed, shows: Shows::Spread(begin), ..options };
+    let made = run(servers, archive, (plan.clone(), objects), &options, (tell, stop)).await?;
+    archive.manifest(Some(&made.id)).await
+}
+
 /// A dump under way.
 struct Dump<'a> {
     servers: &'a dyn Servers,
@@ -223,7 +253,8 @@ impl Dump<'_> {
         let unfinished = self.archive.unfinished().await?;
         let mut of_lane = unfinished.into_iter().filter(|begun| begun.plan.settings.lane == plan.settings.lane);
         let found = of_lane.rfind(|begun| {
-            matches!(begun.moment, Moment::Spread { .. }) && begun.kind == self.options.kind
+            let is_ours = begun.kind != DumpKind::Seed || begun.plan.hash == plan.hash;
+            matches!(begun.moment, Moment::Spread { .. }) && begun.kind == self.options.kind && is_ours
         });
         let Some(begun) = found else {
             let why = format!(

@@ -16,7 +16,7 @@ use leeward_core::port::{Indexes, Lease, Servers, Shape, TablePart};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::copy::{self, Copy};
+use crate::copy::{self, Book, Copy};
 use crate::drift::Alter;
 use crate::look;
 use crate::progress::{Progress, Tell};

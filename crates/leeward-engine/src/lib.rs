@@ -28,6 +28,7 @@ pub mod progress;
 pub mod repair;
 pub mod scrub;
 pub mod seed;
+pub mod snapshot;
 mod soft;
 mod sweep;
 pub mod sync;

@@ -22,7 +22,7 @@ use leeward_core::survey::ObjectFacts;
 use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
 
-use crate::copy::{self, Copy};
+use crate::copy::{self, Book, Copy};
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
 use crate::look;
@@ -193,6 +193,15 @@ pub async fn run(
         (Err(_), Some(Err(fault))) if !stop.is_cancelled() => Err(fault),
         (report, _) => report.map(|report| SeedReport { waited_s: throttle.waited().as_secs(), ..report }),
     }
+}
+
+/// Refuses what [`run`] would refuse, for whoever has much to do before it.
+///
+/// # Errors
+/// `Refused`, and those of the connections.
+pub async fn refuse(servers: &dyn Servers, plan: &Plan, options: &SeedOptions) -> Result<(), Fault> {
+    let (mut shape, mut control) = tokio::try_join!(servers.shape(), servers.control())?;
+    refuse_foreign_tables(shape.as_mut(), control.as_mut(), plan, options).await.map(drop)
 }
 
 async fn seed(

@@ -206,14 +206,14 @@ impl Archive {
 
     /// Lists all objects under a prefix.
     async fn list(&self, under: &Prefix) -> Result<Vec<Entry>, Fault> {
-        let mut found: Vec<Entry> = Vec::new();
-        // Each page but the last brings at least one object, or says that there are more after the same one.
+        let (mut found, mut after): (Vec<Entry>, Option<ObjectName>) = (Vec::new(), None);
+        // Each page goes on after the last: names grow, so the loop ends with them.
         loop {
-            let page = self.store.list(under, found.last().map(|entry| &entry.name)).await?;
-            let (came, more) = (page.entries.len(), page.more);
+            let page = self.store.list(under, after.as_ref()).await?;
             found.extend(page.entries);
-            if !more || came == 0 {
-                return Ok(found);
+            match page.next {
+                Some(next) if after.as_ref().is_none_or(|after| *after < next) => after = Some(next),
+                _ => return Ok(found),
             }
         }
     }

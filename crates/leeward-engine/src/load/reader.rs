@@ -65,37 +65,43 @@ impl DumpReader {
         (*keys == range.keys).then(|| chunk.clone())
     }
 
-    async fn unpack(&self, range: &Range<'_>, chunk: &DumpedChunk, take: &mut dyn TakeRows) -> Result<(), Fault> {
-        let name = ObjectName::new(chunk.object.as_str())?;
-        let spoilt = |why: Unreadable| self.archive.damaged(&name, &why.to_string()).of(range.table.name());
-        let Some(mut object) = self.archive.store().read(&name).await? else {
-            return Err(self.archive.missing(&name).of(range.table.name()));
-        };
-        if object.bytes() != chunk.stored_bytes {
-            let why = format!("it has {} bytes, not {}", object.bytes(), chunk.stored_bytes);
-            return Err(self.archive.damaged(&name, &why).of(range.table.name()));
-        }
-        let mut unpacker = Unpacker::new(range.table.table.wire_columns().len()).map_err(spoilt)?;
-        while let Some(piece) = object.next().await? {
-            let mut at = 0;
-            loop {
-                let mut full = Vec::new();
-                at += unpacker.take(&piece[at..], &mut full).map_err(spoilt)?;
-                if full.is_empty() && at == piece.len() {
-                    break;
-                }
-                for rows in full {
-                    take.take(rows).await?;
-                }
+}
+
+/// Hands the rows of a chunk's object on.
+async fn unpack(
+    archive: &Archive,
+    (range, chunk): (&Range<'_>, &DumpedChunk),
+    take: &mut dyn TakeRows,
+) -> Result<(), Fault> {
+    let name = ObjectName::new(chunk.object.as_str())?;
+    let spoilt = |why: Unreadable| archive.damaged(&name, &why.to_string()).of(range.table.name());
+    let Some(mut object) = archive.store().read(&name).await? else {
+        return Err(archive.missing(&name).of(range.table.name()));
+    };
+    if object.bytes() != chunk.stored_bytes {
+        let why = format!("it has {} bytes, not {}", object.bytes(), chunk.stored_bytes);
+        return Err(archive.damaged(&name, &why).of(range.table.name()));
+    }
+    let mut unpacker = Unpacker::new(range.table.table.wire_columns().len()).map_err(spoilt)?;
+    while let Some(piece) = object.next().await? {
+        let mut at = 0;
+        loop {
+            let mut full = Vec::new();
+            at += unpacker.take(&piece[at..], &mut full).map_err(spoilt)?;
+            if full.is_empty() && at == piece.len() {
+                break;
+            }
+            for rows in full {
+                take.take(rows).await?;
             }
         }
-        let (last, packed) = unpacker.end().map_err(spoilt)?;
-        if !is_same(&packed, chunk) {
-            let why = "its SHA-256 is not the one that its manifest names";
-            return Err(self.archive.damaged(&name, why).of(range.table.name()));
-        }
-        if last.is_empty() { Ok(()) } else { take.take(last).await }
     }
+    let (last, packed) = unpacker.end().map_err(spoilt)?;
+    if !is_same(&packed, chunk) {
+        let why = "its SHA-256 is not the one that its manifest names";
+        return Err(archive.damaged(&name, why).of(range.table.name()));
+    }
+    if last.is_empty() { Ok(()) } else { take.take(last).await }
 }
 
 fn is_same(packed: &Packed, chunk: &DumpedChunk) -> bool {
@@ -126,7 +132,7 @@ impl TakeRows for Keep {
 impl ChunkReader for DumpReader {
     async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault> {
         match self.find(range) {
-            Some(chunk) => self.unpack(range, &chunk, take).await,
+            Some(chunk) => unpack(&self.archive, (range, &chunk), take).await,
             None => self.source().await?.read(range, take).await,
         }
     }
