@@ -122,7 +122,7 @@ impl AwsAccount {
     /// # Errors
     /// [`AwsErrorKind::NoRegion`].
     pub async fn from_config(config: SdkConfig, role_arn: Option<&str>) -> Result<Self, AwsError> {
-        let Some(region) = config.region().map(ToString::to_string) else {
+        let Some(region) = config.region().map(ToString::to_string).filter(|name| !name.is_empty()) else {
             return Err(AwsError::new(
                 AwsErrorKind::NoRegion,
                 "load the AWS configuration",

@@ -39,7 +39,7 @@ impl AwsError {
     }
 
     /// Returns it as a fault: an AWS that does not answer is waited for like a server; everything else needs a person.
-    pub(crate) fn into_fault(self) -> Fault {
+    pub fn into_fault(self) -> Fault {
         let said = match &self.cause {
             Some(cause) => format!("{}: {cause}", self.kind),
             None => self.kind.to_string(),

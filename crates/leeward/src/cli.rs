@@ -554,9 +554,7 @@ fn argument(key: Key) -> Arg {
             (heading, spec.help.replace("{side}", &side.to_string()), side_key == SideKey::Url)
         }
         Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => ("AWS", spec.help.to_owned(), false),
-        Key::StoreRegion | Key::StoreRoleArn | Key::StoreEndpointUrl | Key::StoreKmsKey | Key::StoreBucketOwner => {
-            ("Dumps in S3", spec.help.to_owned(), false)
-        }
+        Key::Store(_) => ("Dumps in S3", spec.help.to_owned(), false),
         Key::Output | Key::LogFormat | Key::LogLevel => ("Output", spec.help.to_owned(), true),
         _ => ("Scope", spec.help.to_owned(), true),
     };

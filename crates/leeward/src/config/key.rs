@@ -190,9 +190,7 @@ impl Key {
             Key::Side(Side::Source, _) => Some("source"),
             Key::Side(Side::Target, _) => Some("target"),
             Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => Some("aws"),
-            Key::StoreRegion | Key::StoreRoleArn | Key::StoreEndpointUrl | Key::StoreKmsKey | Key::StoreBucketOwner => {
-                Some("store")
-            }
+            Key::Store(_) => Some("store"),
             Key::CycleInterval | Key::LeaseTtl => Some("sync"),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use leeward_aws::{AwsError, AwsSettings, Bucket, BucketSettings, SecretSource, TokenSource, TokenUser};
-use leeward_core::fault::{Fault, FaultKind};
+use leeward_core::fault::Fault;
 use leeward_core::name::Side;
 use leeward_core::secret::{Cleartext, Password, PasswordAge, PasswordSource, Secret};
 use tokio::sync::Mutex;
@@ -98,12 +98,9 @@ fn settings(aws: &AwsPlace) -> AwsSettings {
     AwsSettings { region, endpoint_url, role_arn }
 }
 
-/// An AWS that cannot be reached is waited for like a server; everything else needs a person, and AWS's own remedy says
-/// more than ours would.
+/// AWS's own words and remedy, since they say more than ours would.
 fn fault(error: AwsError, side: Side) -> Fault {
-    let kind = match error.kind().is_transient() {
-        true => FaultKind::Unreachable,
-        false => FaultKind::Refused(error.remedy().to_owned()),
-    };
-    Fault::new(kind, format!("get the password for the {side} from AWS")).because(error)
+    let mut fault = error.into_fault().on(side);
+    fault.doing.push_str(" for the password");
+    fault
 }
