@@ -7,7 +7,7 @@ mod retention;
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDateTime, Timelike};
+use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,7 @@ pub const DUMP_FORMAT: u32 = 1;
 pub const MANIFEST_BYTES_MAX: u64 = 512 << 20;
 
 /// Form of the time in a [`DumpId`].
-const ID_TIME: &str = "%Y%m%dT%H%M%SZ";
+const ID_TIME: &str = "%Y%m%dT%H%M%S%.3fZ";
 
 /// Characters of a table's name that are repeated in the names of its objects, for people.
 const SHOWN_NAME_MAX: usize = 100;
@@ -41,7 +41,7 @@ pub struct DumpId(String);
 
 /// A text that names no dump.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the id of a dump, such as 20261128T060000Z-0a1b2c3d")]
+#[error("{0:?} is not the id of a dump, such as 20261128T060000.000Z-0a1b2c3d")]
 pub struct NotADumpId(String);
 
 impl DumpId {
@@ -56,7 +56,7 @@ impl DumpId {
         &self.0
     }
 
-    /// Returns when the dump began, to the second.
+    /// Returns when the dump began, to the millisecond.
     pub fn began_at(&self) -> NaiveDateTime {
         time_of(&self.0).unwrap_or_default()
     }
@@ -71,7 +71,8 @@ impl TryFrom<String> for DumpId {
 
     fn try_from(text: String) -> Result<DumpId, NotADumpId> {
         let tail = text.split_once('-').map_or("", |(_, tail)| tail);
-        let is_tail = tail.len() == 8 && tail.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let is_tail =
+            tail.len() == 8 && tail.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         // Printed again it is the same: chrono takes more forms of a time than it prints.
         let is_time = time_of(&text).is_some_and(|at| format!("{}-{tail}", at.format(ID_TIME)) == text);
         if is_tail && is_time { Ok(DumpId(text)) } else { Err(NotADumpId(text)) }
@@ -349,9 +350,8 @@ impl DumpedTable {
         if first.after.is_some() || last.upto.is_some() {
             return wrong("its chunks do not reach from its beginning to its end");
         }
-        let joins = |pair: &[DumpedChunk]| {
-            pair[0].upto.is_some() && pair[0].upto == pair[1].after && pair[0].seq < pair[1].seq
-        };
+        let joins =
+            |pair: &[DumpedChunk]| pair[0].upto.is_some() && pair[0].upto == pair[1].after && pair[0].seq < pair[1].seq;
         if !self.chunks.windows(2).all(joins) {
             return wrong("its chunks leave a gap or overlap");
         }
@@ -442,7 +442,12 @@ pub mod names {
     ///
     /// # Errors
     /// See [`manifest`].
-    pub fn chunk(id: &DumpId, (number, table): (usize, &TableName), seq: u32, attempt: &str) -> Result<ObjectName, Fault> {
+    pub fn chunk(
+        id: &DumpId,
+        (number, table): (usize, &TableName),
+        seq: u32,
+        attempt: &str,
+    ) -> Result<ObjectName, Fault> {
         ObjectName::new(format!("chunks/{id}/{number:05}-{}/{seq:06}-{attempt}.zst", shown(table)))
     }
 
@@ -475,11 +480,6 @@ pub fn numbers(plan: &Plan) -> BTreeMap<TableName, usize> {
 /// Prints bytes in hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |text, byte| text + &format!("{byte:02x}"))
-}
-
-/// Returns a time to the second, as ids hold it.
-pub fn to_the_second(at: NaiveDateTime) -> NaiveDateTime {
-    at.with_nanosecond(0).unwrap_or(at)
 }
 
 #[cfg(test)]

@@ -209,7 +209,10 @@ pub async fn run(copy: &Copy<'_>, tables: &[&PlannedTable], known: Vec<ChunkReco
 /// Copies what is handed out until no more comes.
 async fn workers(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
     let workers = (0..shared.level.workers_max()).map(|number| worker(copy, shared, number));
-    futures_util::future::join_all(workers).await.into_iter().collect()
+    let faults = futures_util::future::join_all(workers).await.into_iter().filter_map(Result::err);
+    // What ended the copy is what one of them met, not the stop that the others then saw.
+    let first = faults.min_by_key(|fault| fault.kind == FaultKind::Stopped);
+    first.map_or(Ok(()), Err)
 }
 
 /// Works while its number is below the level, and holds connections only then.

@@ -297,7 +297,7 @@ impl Dump<'_> {
         };
         let ddl = names.iter().map(text).collect::<Result<Vec<String>, Fault>>()?;
         let maker = &self.options.maker;
-        let id = DumpId::new(leeward_core::dump::to_the_second((maker.clock)()), &maker.process);
+        let id = DumpId::new((maker.clock)(), &maker.process);
         let begun = Begun { format: DUMP_FORMAT, id, kind: self.options.kind, moment, plan, ddl };
         self.archive.begin(&begun).await?;
         Ok(begun)

@@ -183,8 +183,7 @@ async fn load(
     (tell, stop): (&dyn Tell, &CancellationToken),
 ) -> Result<SeedReport, Fault> {
     let (plan, objects) = (manifest.plan.clone(), manifest.objects.clone());
-    let from: Arc<dyn Servers> =
-        Arc::new(FromDump::new(servers.clone(), archive.clone(), manifest, TheSource::Gone));
+    let from: Arc<dyn Servers> = Arc::new(FromDump::new(servers.clone(), archive.clone(), manifest, TheSource::Gone));
     seed::run(&from, (plan, &objects), options, tell, stop).await
 }
 

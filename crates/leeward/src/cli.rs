@@ -13,8 +13,8 @@ use leeward_core::dump::DumpId;
 use leeward_core::throttle::LoadLimit;
 
 use crate::config::duration;
-use crate::config::store::StoreUrl;
 use crate::config::key::{Key, Kind, Places, SideKey};
+use crate::config::store::StoreUrl;
 
 const ABOUT: &str = "Keeps a warm copy of a MySQL or MariaDB database in another region, proves that it is right, and \
                      says whether it can take over";
@@ -110,7 +110,7 @@ continues. Triggers and events are written down and not made, as a seed does it.
 
 Examples:
   leeward load --from s3://dumps-of-shop/nightly              the newest whole dump
-  leeward load --from file:///srv/dumps --id 20261128T060000Z-0a1b2c3d
+  leeward load --from file:///srv/dumps --id 20261128T060000.000Z-0a1b2c3d
 
 Exit code 2 when a table was left for a person.";
 

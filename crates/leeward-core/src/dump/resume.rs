@@ -83,7 +83,8 @@ mod tests {
     }
 
     fn shown(resumed: &Resumed) -> Vec<(u32, bool, String)> {
-        let border = |key: &Option<crate::row::KeyCells>| key.as_ref().map_or("-".to_owned(), |key| key.to_hex().join(","));
+        let border =
+            |key: &Option<crate::row::KeyCells>| key.as_ref().map_or("-".to_owned(), |key| key.to_hex().join(","));
         let line = |chunk: &ChunkRecord| {
             (chunk.seq, chunk.done, format!("{}..{}", border(&chunk.keys.after), border(&chunk.keys.upto)))
         };
@@ -126,8 +127,7 @@ mod tests {
             note(2, Some("25"), Some("35")),
             note(2, Some("20"), Some("30")),
         ]);
-        let expected =
-            [(0, true, "-..10".to_owned()), (1, true, "10..20".to_owned()), (2, true, "20..30".to_owned())];
+        let expected = [(0, true, "-..10".to_owned()), (1, true, "10..20".to_owned()), (2, true, "20..30".to_owned())];
         assert_eq!(shown(&resumed), expected);
     }
 }

@@ -78,10 +78,17 @@ fn manifest() -> Manifest {
 fn ids_sort_by_time_and_tell_processes_apart() {
     let id = DumpId::new(noon(), "host/1");
     assert_eq!(id.as_str().parse::<DumpId>(), Ok(id.clone()));
-    assert!(id.as_str().starts_with("20261128T120000Z-"), "{id}");
+    assert!(id.as_str().starts_with("20261128T120000.000Z-"), "{id}");
     assert_eq!(id.began_at(), noon());
     assert_ne!(id, DumpId::new(noon(), "host/2"));
-    for bad in ["", "20261128T120000Z", "20261128T120000Z-", "20261128T120000Z-../x", "2026-11-28-0a1b2c3d", "x-0a1b2c3d"] {
+    for bad in [
+        "",
+        "20261128T120000.000Z",
+        "20261128T120000.000Z-",
+        "20261128T120000.000Z-../x",
+        "2026-11-28-0a1b2c3d",
+        "x-0a1b2c3d",
+    ] {
         assert!(bad.parse::<DumpId>().is_err(), "{bad}");
     }
     assert_eq!(names::id_in(&names::manifest(&id).unwrap()), Some(id.clone()));

@@ -105,7 +105,8 @@ impl Archive {
             );
             return Err(Fault::new(FaultKind::Refused(why), "read a dump"));
         }
-        serde_json::from_value(value).map_err(|_| self.damaged(name, "it lacks something, or holds what is no part of it"))
+        serde_json::from_value(value)
+            .map_err(|_| self.damaged(name, "it lacks something, or holds what is no part of it"))
     }
 
     /// Says that an object is not what it should be.
@@ -194,7 +195,8 @@ impl Archive {
 
     async fn put_new(&self, name: &ObjectName, document: &impl Serialize) -> Result<(), Fault> {
         const DOING: &str = "write down what is in a dump";
-        let content = serde_json::to_vec(document).map_err(|error| Fault::new(FaultKind::Unexpected, DOING).because(error))?;
+        let content =
+            serde_json::to_vec(document).map_err(|error| Fault::new(FaultKind::Unexpected, DOING).because(error))?;
         match self.store.put(name, Bytes::from(content), &Condition::IfAbsent).await? {
             Stored::Written(_) => Ok(()),
             Stored::ConditionNotMet => {

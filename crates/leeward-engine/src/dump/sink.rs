@@ -1,9 +1,9 @@
 //! Chunks on their way into a store: the copy's loader, whose target is an object for each chunk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -146,7 +146,12 @@ impl ChunkLoader for StoreLoader {
         self.0.store(chunk, rows.as_mut()).await
     }
 
-    async fn load_together(&mut self, _lease: &Lease, chunks: &[ChunkOf<'_>], rows: Vec<RowBatch>) -> Result<(), Fault> {
+    async fn load_together(
+        &mut self,
+        _lease: &Lease,
+        chunks: &[ChunkOf<'_>],
+        rows: Vec<RowBatch>,
+    ) -> Result<(), Fault> {
         let mut rows = rows.into_iter();
         for some in chunks.chunks(AT_ONCE) {
             let stored = some.iter().zip(rows.by_ref()).map(|(chunk, batch)| async {

@@ -20,11 +20,7 @@ pub(super) struct Views {
 impl Views {
     pub(super) fn new(readers: Vec<Box<dyn ChunkReader>>) -> Arc<Views> {
         let left = readers.len();
-        Arc::new(Views {
-            free: Mutex::new(readers),
-            permits: Arc::new(Semaphore::new(left)),
-            left: Mutex::new(left),
-        })
+        Arc::new(Views { free: Mutex::new(readers), permits: Arc::new(Semaphore::new(left)), left: Mutex::new(left) })
     }
 
     /// Waits for a free view.

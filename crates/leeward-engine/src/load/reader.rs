@@ -64,7 +64,6 @@ impl DumpReader {
         let (keys, chunk) = self.chunks.after(range.table.name(), &range.keys.after)?;
         (*keys == range.keys).then(|| chunk.clone())
     }
-
 }
 
 /// Hands the rows of a chunk's object on.

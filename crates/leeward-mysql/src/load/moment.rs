@@ -67,12 +67,7 @@ fn boxed(sessions: Vec<Session>) -> Vec<Box<dyn ChunkReader>> {
 type Opened = Result<(NaiveDateTime, Vec<Session>), String>;
 
 /// Opens the views while a lock is held. The lock goes with its connection, however this ends.
-async fn under_lock(
-    endpoint: &Endpoint,
-    readers: usize,
-    tables: &[&TableName],
-    by: MomentBy,
-) -> Result<Opened, Fault> {
+async fn under_lock(endpoint: &Endpoint, readers: usize, tables: &[&TableName], by: MomentBy) -> Result<Opened, Fault> {
     const DOING: &str = "open read views";
     let hurry = format!("SET SESSION lock_wait_timeout={LOCK_WAIT_S}");
     let (mut locker, _) = Session::open_with(endpoint, "dump lock", &hurry).await?;
@@ -129,7 +124,9 @@ fn refusal(by: MomentBy, fault: &Fault) -> String {
     };
     match &fault.kind {
         FaultKind::Conflict => {
-            format!("{lock} was not had within {LOCK_WAIT_S} s in {TRIES_MAX} tries: long transactions or statements run")
+            format!(
+                "{lock} was not had within {LOCK_WAIT_S} s in {TRIES_MAX} tries: long transactions or statements run"
+            )
         }
         FaultKind::MissingGrant(_) | FaultKind::AccessDenied => format!("{lock} takes {privilege}"),
         other => format!("{lock} was refused: {other}"),

@@ -135,4 +135,3 @@ pub fn text(report: &DumpReport) -> String {
     }
     lines.join("\n")
 }
-

@@ -100,7 +100,8 @@ fn find(manifest: &Manifest, text: &str) -> Result<TableName, Mistakes> {
     found.map(|table| table.name.clone()).ok_or_else(|| {
         let mut mistakes = Mistakes::default();
         let id = &manifest.id;
-        mistakes.missing(format!("dump {id} holds no table of the name given with --table; write it as DATABASE.TABLE"));
+        mistakes
+            .missing(format!("dump {id} holds no table of the name given with --table; write it as DATABASE.TABLE"));
         mistakes
     })
 }

@@ -74,11 +74,7 @@ fn said(failure: &Failure) -> String {
 }
 
 /// Takes one snapshot, and then what its retention takes away.
-async fn one(
-    desk: &Desk,
-    (to, args): (&StoreUrl, &SnapshotArgs),
-    stop: &CancellationToken,
-) -> Result<(), Failure> {
+async fn one(desk: &Desk, (to, args): (&StoreUrl, &SnapshotArgs), stop: &CancellationToken) -> Result<(), Failure> {
     let dump = dump::make(desk, to, (&args.how, DumpKind::Snapshot), stop).await?;
     let keep = Keep { last: args.keep.map(usize::from), for_s: args.keep_for.map(|span| span.as_secs()) };
     let lane = &desk.settings.policy.settings().lane;
