@@ -241,6 +241,21 @@ each_kind! {
         stage.assert_equal().await
     }
 
+    /// A view that breaks takes its moment with it: no second view would show the same.
+    async fn a_moment_that_is_lost_ends_the_dump(kind: Kind) -> Result<()> {
+        let mut stage = Stage::shared(kind, "dump_lost").await?;
+        stage.policy(SMALL_CHUNKS)?;
+        stage.on_source(&wide_tables()).await?;
+        let proxy = stage.source_through(Link::with_round_trip(Duration::from_millis(40))).await?;
+        let to = place(&stage);
+        let dumping = stage.leeward(&["dump", "--no-lock", "--to", &to]).start()?;
+        stored(&stage, "chunks", 4).await?;
+        proxy.reset_all();
+        dumping.ended().await?.exits(1).says(&["one moment", "start it again"]);
+        assert!(files(&stage, "manifests")?.is_empty());
+        Ok(())
+    }
+
     /// An object that was spoilt or is missing is named, its rows are not committed, and with the object put right the load
     /// goes on.
     async fn a_spoilt_or_missing_object_is_named_and_loads_nothing(kind: Kind) -> Result<()> {

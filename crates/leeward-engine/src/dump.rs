@@ -24,6 +24,7 @@ use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
 
 use crate::copy::{self, Book, Copied, Copy};
+use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::throttle::Throttle;
 pub use archive::Archive;
@@ -210,7 +211,7 @@ impl Dump<'_> {
         let rows_kept = resumed.kept.iter().map(|(_, chunk)| chunk.rows).sum();
         let chunks = resumed.kept.into_iter().chain(sink.written());
         let manifest = self.manifest(begun, chunks, objects)?;
-        self.archive.publish(&manifest).await?;
+        self.publish(&manifest).await?;
         Ok(self.report(&manifest, &copied, rows_kept))
     }
 
@@ -376,6 +377,17 @@ impl Dump<'_> {
             objects: objects.to_vec(),
         };
         Ok(manifest.sealed())
+    }
+
+    /// What took hours is not given up for a store that is away for a minute.
+    async fn publish(&self, manifest: &Manifest) -> Result<(), Fault> {
+        let mut patience = Patience::new(self.tell, self.stop);
+        loop {
+            match self.archive.publish(manifest).await {
+                Ok(()) => return Ok(()),
+                Err(fault) => patience.wait(fault).await?,
+            }
+        }
     }
 
     fn note(&mut self, text: String) {

@@ -131,3 +131,117 @@ impl ChunkReader for ViewReader {
         taken.give_back(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use leeward_core::class::{Class, Confidence, Strategy};
+    use leeward_core::name::TableName;
+    use leeward_core::plan::PlannedTable;
+    use leeward_core::policy::OnDdl;
+    use leeward_core::row::KeyRange;
+    use leeward_core::table::Table;
+
+    use super::*;
+
+    /// Reads one row, or breaks.
+    struct Fake {
+        breaks: bool,
+    }
+
+    #[async_trait]
+    impl ChunkReader for Fake {
+        async fn read(&mut self, _range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault> {
+            if self.breaks {
+                return Err(Fault::new(FaultKind::Unreachable, "read"));
+            }
+            take.take(RowBatch::new(1)).await?;
+            take.take(RowBatch::new(1)).await
+        }
+
+        async fn read_together(&mut self, _: &[Range<'_>], _: Most) -> Result<Option<Vec<RowBatch>>, Fault> {
+            Ok(None)
+        }
+
+        async fn border(&mut self, _: &Border<'_>) -> Result<Option<KeyCells>, Fault> {
+            Ok(None)
+        }
+
+        async fn borders(&mut self, _: &[Border<'_>]) -> Result<Vec<Result<Option<KeyCells>, Fault>>, Fault> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Takes rows, or fails at the first.
+    struct Taker {
+        fails: bool,
+    }
+
+    #[async_trait]
+    impl TakeRows for Taker {
+        async fn take(&mut self, _rows: RowBatch) -> Result<(), Fault> {
+            if self.fails { Err(Fault::new(FaultKind::TimedOut, "store")) } else { Ok(()) }
+        }
+    }
+
+    fn table() -> PlannedTable {
+        PlannedTable {
+            table: Table {
+                name: TableName::new("shop", "orders"),
+                engine: "InnoDB".into(),
+                collation: "utf8mb4_bin".into(),
+                columns: Vec::new(),
+                keys: Vec::new(),
+                foreign_keys: Vec::new(),
+                partitioned: false,
+            },
+            class: Class::UpdDel,
+            strategy: Strategy::Reconcile,
+            mark_column: None,
+            overlap_s: 0,
+            fallback: None,
+            demoted: None,
+            forgiven_until: None,
+            soft_delete: None,
+            tombstones: None,
+            holds_tombstones: false,
+            may_be_empty: false,
+            ddl: OnDdl::Report,
+            confidence: Confidence::High,
+            reasons: Vec::new(),
+            advice: Vec::new(),
+            rows_estimate: 1,
+            data_bytes: 1,
+        }
+    }
+
+    fn views(breaks: &[bool]) -> Arc<Views> {
+        Views::new(breaks.iter().map(|&breaks| Box::new(Fake { breaks }) as Box<dyn ChunkReader>).collect())
+    }
+
+    async fn read(views: &Arc<Views>, fails: bool) -> Option<FaultKind> {
+        let table = table();
+        let range = Range { table: &table, keys: KeyRange::default() };
+        ViewReader(views.clone()).read(&range, &mut Taker { fails }).await.err().map(|fault| fault.kind)
+    }
+
+    #[tokio::test]
+    async fn a_view_that_breaks_leaves_the_others_and_the_last_takes_the_moment_with_it() {
+        let some = views(&[false, true]);
+        assert_eq!(read(&some, false).await, Some(FaultKind::Unreachable));
+        for _ in 0..3 {
+            assert_eq!(read(&some, false).await, None, "the other view shows the same");
+        }
+        let none = views(&[true]);
+        assert_eq!(read(&none, false).await, Some(FaultKind::Unreachable));
+        assert_eq!(read(&none, false).await, Some(FaultKind::MomentLost));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_breaks_no_view() {
+        let views = views(&[false]);
+        for _ in 0..3 {
+            assert_eq!(read(&views, true).await, Some(FaultKind::TimedOut));
+        }
+        assert_eq!(read(&views, false).await, None);
+    }
+}
