@@ -16,6 +16,7 @@ mod ddl_loss;
 mod ddl_new;
 mod ddl_race;
 mod disk;
+mod dump;
 mod end_to_end;
 mod faults;
 mod hazards;

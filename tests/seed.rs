@@ -9,13 +9,13 @@ use leeward_testkit::proxy::Link;
 use crate::support::{ROW_VALUE, Running, Stage, eventually};
 
 /// Rows of the wide table, and the chunk size that cuts them into fifty.
-const WIDE_ROWS: u32 = 10_000;
-const SMALL_CHUNKS: &str = "[seed]\nchunk_rows = 200\nparallel = 2\n";
+pub const WIDE_ROWS: u32 = 10_000;
+pub const SMALL_CHUNKS: &str = "[seed]\nchunk_rows = 200\nparallel = 2\n";
 
 /// A graceful stop must be over well within the 100 s that a container is given; ours is asked to be quick.
 const STOP_MAX: Duration = Duration::from_secs(15);
 
-fn wide_tables() -> String {
+pub fn wide_tables() -> String {
     format!(
         "CREATE TABLE kind (id INT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL);
          INSERT INTO kind VALUES (1, 'one'), (2, 'two'), (3, 'three');

@@ -71,6 +71,10 @@ pub enum FaultKind {
     StalePlan(String),
     /// The person asked for something that is refused; the text says why and what to do.
     Refused(String),
+    /// An object of a dump is missing or not what its manifest says; the text names it and says how.
+    Damaged(String),
+    /// The read views that showed the source at one moment are gone.
+    MomentLost,
     /// A statement was refused for another reason, with the server's code.
     Server(u16),
     /// Something that should not be possible was seen.
@@ -183,6 +187,14 @@ impl Fault {
             FaultKind::Server(code) => {
                 for_table(&format!("look up server error {code} for the statement named; then start Leeward again"))
             }
+            FaultKind::Damaged(_) => halt(
+                "take another dump (`leeward snapshot list` shows those that are there), and look with `leeward snapshot \
+                 verify` what else of this one is damaged; nothing of the chunk was committed",
+            ),
+            FaultKind::MomentLost => halt(
+                "start it again: it begins anew, since the moment that it showed is gone. With --spread it promises no \
+                 single moment, and can go on",
+            ),
             FaultKind::LeaseLost => {
                 halt("another Leeward owns this lane, or the target was promoted; see `leeward status`")
             }
@@ -240,6 +252,8 @@ impl FaultKind {
             FaultKind::ClaimLost => "claim_lost",
             FaultKind::StalePlan(_) => "stale_plan",
             FaultKind::Refused(_) => "refused",
+            FaultKind::Damaged(_) => "damaged",
+            FaultKind::MomentLost => "moment_lost",
             FaultKind::Server(_) => "server",
             FaultKind::Unexpected => "unexpected",
             FaultKind::Stopped => "stopped",
@@ -275,6 +289,8 @@ impl fmt::Display for FaultKind {
             FaultKind::ClaimLost => "the chunk is no longer ours",
             FaultKind::StalePlan(how) => return write!(f, "the stored plan is stale: {how}"),
             FaultKind::Refused(why) => return f.write_str(why),
+            FaultKind::Damaged(what) => return f.write_str(what),
+            FaultKind::MomentLost => "the connections that saw the source at one moment broke",
             FaultKind::Server(code) => return write!(f, "server error {code}"),
             FaultKind::Unexpected => "unexpected state",
             FaultKind::Stopped => "stopped",

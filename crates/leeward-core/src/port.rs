@@ -2,6 +2,7 @@
 //! servers; a simulator can answer from memory.
 
 mod claims;
+mod moment;
 pub mod store;
 mod sweep;
 mod throttle;
@@ -27,6 +28,7 @@ use crate::row::{KeyCells, KeyRange, RowBatch};
 use crate::survey::{ObjectFacts, Survey};
 use crate::table::Table;
 pub use claims::{Claim, Claims, Crew, Member};
+pub use moment::{Locks, OneMoment};
 pub use sweep::{Ask, TakeTold, Told};
 pub use throttle::LoadWatch;
 
@@ -444,6 +446,11 @@ pub trait Control: Send {
     /// Returns the chunks of the seed that have been written down so far.
     async fn chunks(&mut self, lane: &str) -> Result<Vec<ChunkRecord>, Fault>;
 
+    /// Forgets all of a lane but its lease: its plan, the records of its tables and chunks. A simulator need not.
+    async fn forget(&mut self, _lease: &Lease) -> Result<(), Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "forget a lane"))
+    }
+
     /// Writes down chunks found by the walker, before they are copied. Writing one down again changes nothing.
     async fn add_chunks(&mut self, lease: &Lease, chunks: &[ChunkRecord]) -> Result<(), Fault>;
 }
@@ -723,6 +730,12 @@ pub trait Servers: Send + Sync {
     /// not show any load.
     async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {
         Err(Fault::new(FaultKind::Unexpected, "look at the source's load"))
+    }
+
+    /// Connects `readers` at most to the source so that all of them see it at one moment; one alone where that cannot be had.
+    /// A simulator need not have any.
+    async fn one_moment(&self, _readers: usize, _tables: &[&TableName], _locks: Locks) -> Result<OneMoment, Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "read the source at one moment"))
     }
 
     /// Connects to one side for reading in a single view, without any right to write. It does not look at threads:

@@ -53,6 +53,17 @@ pub struct Copy<'a> {
     pub throttle: &'a Throttle,
     /// Rows in memory.
     pub budget: &'a Budget,
+    /// Where chunks are written down.
+    pub book: Book,
+}
+
+/// Where it is written down which chunks there are and which are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Book {
+    /// In the control schema on the target.
+    Control,
+    /// Nowhere: the loader notes them as it likes, and knows whether it has loaded one.
+    Loader,
 }
 
 /// What came of the copy.
@@ -190,7 +201,10 @@ pub async fn run(copy: &Copy<'_>, tables: &[&PlannedTable], known: Vec<ChunkReco
 /// Copies what is handed out until no more comes.
 async fn workers(copy: &Copy<'_>, shared: &Shared<'_>) -> Result<(), Fault> {
     let workers = (0..shared.level.workers_max()).map(|number| worker(copy, shared, number));
-    futures_util::future::join_all(workers).await.into_iter().collect()
+    let faults = futures_util::future::join_all(workers).await.into_iter().filter_map(Result::err);
+    // What ended the copy is what one of them met, not the stop that the others then saw.
+    let first = faults.min_by_key(|fault| fault.kind == FaultKind::Stopped);
+    first.map_or(Ok(()), Err)
 }
 
 /// Works while its number is below the level, and holds connections only then.
@@ -333,6 +347,9 @@ async fn committed(
     chunk: &ChunkRecord,
     patience: &mut Patience<'_>,
 ) -> Result<Option<(u64, u64)>, Fault> {
+    if copy.book == Book::Loader {
+        return Ok(None);
+    }
     let chunks = loop {
         let read = match copy.servers.control().await {
             Ok(mut control) => control.chunks(&copy.lease.lane).await,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::budget::Budget;
-use crate::copy::{self, Copy};
+use crate::copy::{self, Book, Copy};
 use crate::drift::Alter;
 use crate::look;
 use crate::progress::{Progress, Tell};
@@ -198,6 +198,7 @@ async fn fill(
         member: None,
         throttle: &throttle,
         budget,
+        book: Book::Control,
     };
     let known = chunks.into_iter().filter(|chunk| names.contains(&chunk.table)).collect();
     let copied = copy::run(&copy, &made, known).await?;

@@ -3,14 +3,18 @@
 
 mod closing;
 mod join;
+mod loading;
 mod tables;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leeward_core::class::Strategy;
+use leeward_core::dump::DumpId;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fingerprint::fingerprint;
 use leeward_core::lane::{LaneState, TableRecord, TableState};
+use leeward_core::mark::Mark;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{Plan, PlannedTable};
 use leeward_core::port::{Control, Event, Lease, Member, Servers, Shape, TablePart};
@@ -19,7 +23,7 @@ use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
-use crate::copy::{self, Copy};
+use crate::copy::{self, Book, Copy};
 use crate::lane::Lane;
 use crate::lease::{self, Claim, Heartbeat};
 use crate::look;
@@ -47,6 +51,33 @@ pub enum Others {
     Join,
 }
 
+/// When a seed is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// When every row has been compared with the source and the lane is live.
+    Live,
+    /// When every chunk is there: the rows come from a dump, and there is no source to compare them with.
+    Loaded(Loaded),
+}
+
+/// What is loaded in place of the source's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The dump. Another one cannot go on with its chunks.
+    pub dump: DumpId,
+    /// Rows of each of its tables.
+    pub rows: BTreeMap<TableName, u64>,
+    /// Whether it is one table alone, of which nothing is to be kept in step.
+    pub alone: Option<Alone>,
+}
+
+/// One table that is restored by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alone {
+    /// Whether it gets another name. Its foreign keys are then left out: the names that they have may still be taken.
+    pub renamed: bool,
+}
+
 /// How a seed is run.
 #[derive(Debug, Clone)]
 pub struct SeedOptions {
@@ -62,6 +93,8 @@ pub struct SeedOptions {
     pub max_source_load: Option<LoadLimit>,
     /// Rows in memory.
     pub budget: Budget,
+    /// When it is done.
+    pub until: Until,
 }
 
 impl SeedOptions {
@@ -165,6 +198,15 @@ pub async fn run(
     }
 }
 
+/// Refuses what [`run`] would refuse, for whoever has much to do before it.
+///
+/// # Errors
+/// `Refused`, and those of the connections.
+pub async fn refuse(servers: &dyn Servers, plan: &Plan, options: &SeedOptions) -> Result<(), Fault> {
+    let (mut shape, mut control) = tokio::try_join!(servers.shape(), servers.control())?;
+    refuse_foreign_tables(shape.as_mut(), control.as_mut(), plan, options).await.map(drop)
+}
+
 async fn seed(
     servers: &Arc<dyn Servers>,
     (plan, objects): (Plan, &[ObjectFacts]),
@@ -173,7 +215,7 @@ async fn seed(
 ) -> Result<SeedReport, Fault> {
     let mut shape = servers.shape().await?;
     let mut control = servers.control().await?;
-    let mut existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
+    let mut existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options).await?;
     control.migrate().await?;
     let mut report = SeedReport::default();
     let lease = match options.others {
@@ -190,7 +232,11 @@ async fn seed(
         if options.others == Others::Join {
             // The connections have been idle, and another process has led, for as long as it took.
             (shape, control) = tokio::try_join!(servers.shape(), servers.control())?;
-            existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options.found).await?;
+            existing = refuse_foreign_tables(shape.as_mut(), control.as_mut(), &plan, options).await?;
+        }
+        if let Until::Loaded(loaded) = &options.until {
+            let before = loading::look(shape.as_mut(), control.as_mut(), &plan, loaded).await?;
+            loading::prepare(control.as_mut(), (&lease, before), loaded).await?;
         }
         let lane = take_up(control.as_mut(), plan, (&lease, objects, tell)).await?.within(&options.budget);
         let mut seed = Seed { servers, options, tell, stop, throttle, lease: lease.clone(), lane, report };
@@ -213,8 +259,11 @@ async fn refuse_foreign_tables(
     shape: &mut dyn Shape,
     control: &mut dyn Control,
     plan: &Plan,
-    found: Found,
+    options: &SeedOptions,
 ) -> Result<Vec<TableName>, Fault> {
+    if let Until::Loaded(loaded) = &options.until {
+        loading::look(shape, control, plan, loaded).await?;
+    }
     let names: Vec<TableName> = plan.tables.iter().map(|table| table.name().clone()).collect();
     let existing = shape.existing(&names).await?;
     let ours: Vec<TableName> = if control.exists().await? {
@@ -224,19 +273,24 @@ async fn refuse_foreign_tables(
         Vec::new()
     };
     let foreign: Vec<TableName> = existing.into_iter().filter(|name| !ours.contains(name)).collect();
-    if foreign.is_empty() || found == Found::Adopt {
+    if foreign.is_empty() || options.found == Found::Adopt {
         return Ok(foreign);
     }
-    Err(refusal(&foreign))
+    Err(refusal(&foreign, &options.until))
 }
 
-fn refusal(foreign: &[TableName]) -> Fault {
+fn refusal(foreign: &[TableName], until: &Until) -> Fault {
+    let instead = match until {
+        Until::Live => "drop them, or run `leeward seed --adopt` to compare and repair them instead",
+        Until::Loaded(Loaded { alone: None, .. }) => "or drop them",
+        Until::Loaded(_) => "drop it, or restore it under another name with --as",
+    };
     let shown: Vec<String> = foreign.iter().take(10).map(ToString::to_string).collect();
     let more = foreign.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let why = format!(
         "the target already holds {} table(s) that Leeward did not put there: {}{more}. Nothing was changed. Point \
-         Leeward at an empty target, drop them, or run `leeward seed --adopt` to compare and repair them instead",
+         Leeward at an empty target, {instead}",
         foreign.len(),
         shown.join(", ")
     );
@@ -291,15 +345,31 @@ impl Seed<'_> {
     ) -> Result<(), Fault> {
         let servers = self.servers.clone();
         let missing = self.to_be_seeded(existing);
-        let (ddl, ()) = tokio::try_join!(tables::read_ddl(servers.as_ref(), &missing), self.note_marks(existing))?;
+        let until = self.options.until.clone();
+        let noting = async {
+            match &until {
+                Until::Live => self.note_marks(existing).await,
+                Until::Loaded(_) => self.begin_load().await,
+            }
+        };
+        let (ddl, ()) = tokio::try_join!(tables::read_ddl(servers.as_ref(), &missing), noting)?;
         self.create_tables(shape, &ddl).await?;
         self.copy_rows().await?;
         self.finish_tables(&ddl, TablePart::Indexes, "building secondary indexes").await?;
-        self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?;
-        self.close_the_gap().await?;
+        match &until {
+            Until::Loaded(Loaded { alone: Some(Alone { renamed: true }), .. }) => {}
+            _ => self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?,
+        }
+        match &until {
+            Until::Live => self.close_the_gap().await?,
+            Until::Loaded(loaded) => self.end_load(loaded).await?,
+        }
         if objects.iter().any(objects::is_seeded) {
             self.phase("creating routines and views");
             self.report.notes.extend(objects::create(self.servers.as_ref(), objects).await?);
+        }
+        if matches!(until, Until::Loaded(_)) {
+            self.note_what_stays_behind(objects);
         }
         self.report.tables = self.lane.tables.iter().filter(|table| table.is_active()).count();
         for table in &self.lane.tables {
@@ -318,9 +388,13 @@ impl Seed<'_> {
     /// Notes, before the first read, from where deltas will go on. The mark is proved only when a barrier drawn then has
     /// been retired, which the closing comparison waits for: it looks at every row in cuts opened after that.
     async fn note_marks(&mut self, existing: &[TableName]) -> Result<(), Fault> {
-        let fresh: Vec<usize> = (0..self.lane.tables.len())
-            .filter(|&at| self.lane.tables[at].record.state == TableState::Planned)
-            .collect();
+        // What was loaded from a dump has its rows, and no mark yet.
+        let is_loaded = |record: &TableRecord| {
+            record.state == TableState::CatchingUp && record.mark == Mark::None && record.noted_at.is_none()
+        };
+        let is_fresh = |record: &TableRecord| record.state == TableState::Planned || is_loaded(record);
+        let fresh: Vec<usize> =
+            (0..self.lane.tables.len()).filter(|&at| is_fresh(&self.lane.tables[at].record)).collect();
         if fresh.is_empty() {
             // An interrupted seed ends by looking at threads as well: find out now whether they can be seen.
             return look::sight(self.servers.as_ref(), &self.lane.plan.fence).await;
@@ -332,8 +406,8 @@ impl Seed<'_> {
         let seen = look::fresh(self.servers.as_ref(), &self.lane.plan.fence, &probes).await?;
         for &at in &fresh {
             let table = &mut self.lane.tables[at];
+            let adopted = existing.contains(table.planned.name()) || is_loaded(&table.record);
             table.note_mark(&seen);
-            let adopted = existing.contains(table.planned.name());
             table.record.state = if adopted { TableState::CatchingUp } else { TableState::Seeding };
         }
         self.lane.record.state = LaneState::Seeding;
@@ -376,6 +450,7 @@ impl Seed<'_> {
             member: Some(&member),
             throttle: self.throttle,
             budget: &self.options.budget,
+            book: Book::Control,
         };
         let tables: Vec<&PlannedTable> = seeding.iter().map(|&at| &self.lane.tables[at].planned).collect();
         let copied = copy::run(&copy, &tables, known).await?;

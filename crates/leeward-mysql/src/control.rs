@@ -314,6 +314,13 @@ impl Control for MySqlControl {
         rows.iter().map(|row| chunks::read(row, DOING)).collect()
     }
 
+    async fn forget(&mut self, lease: &Lease) -> Result<(), Fault> {
+        let lane = literal(&lease.lane);
+        let of_lane = ["plan", "lane", "table_state", "chunk", "chunk_claim", "acceptance", "event"];
+        let forget: Vec<String> = of_lane.map(|table| format!("DELETE FROM leeward.{table} WHERE lane={lane}")).into();
+        self.under(lease, &forget.join(";")).await
+    }
+
     async fn add_chunks(&mut self, lease: &Lease, chunks: &[ChunkRecord]) -> Result<(), Fault> {
         if chunks.is_empty() {
             return Ok(());

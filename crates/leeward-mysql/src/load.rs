@@ -4,6 +4,7 @@
 //! statement's own counts decide before COMMIT, and a chunk that was not taken exactly is rolled back and loaded again
 //! in plain statements.
 
+mod moment;
 mod together;
 mod wide;
 
@@ -15,6 +16,7 @@ use leeward_core::name::Side;
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Border, ChunkLoader, ChunkOf, ChunkReader, Lease, LoadMode, Most, Range, RowFeed, TakeRows};
 use leeward_core::row::{KeyCells, RowBatch};
+use leeward_core::row_text;
 use leeward_core::server::Flavor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,10 +31,14 @@ use crate::session::Session;
 use crate::sql;
 use crate::wire;
 
+pub use moment::open as one_moment;
+
 /// One source connection that reads chunks.
 pub struct MySqlReader {
-    endpoint: Endpoint,
-    /// Nothing after wide rows: a connection keeps a buffer as large as the widest row that it has carried.
+    /// Where it may connect again; nothing where its connection holds a view that would be lost.
+    again: Option<Endpoint>,
+    /// Nothing after wide rows where it may connect again: a connection keeps a buffer as large as the widest row that it has
+    /// carried.
     session: Option<Session>,
 }
 
@@ -40,13 +46,26 @@ impl MySqlReader {
     /// Connects.
     pub async fn connect(endpoint: &Endpoint) -> Result<MySqlReader, Fault> {
         let session = Session::open(endpoint, "seed").await?;
-        Ok(MySqlReader { endpoint: endpoint.clone(), session: Some(session) })
+        Ok(MySqlReader { again: Some(endpoint.clone()), session: Some(session) })
+    }
+
+    /// Reads over a connection that holds a view, and over no other.
+    fn of_view(session: Session) -> MySqlReader {
+        MySqlReader { again: None, session: Some(session) }
     }
 
     async fn session(&mut self) -> Result<&mut Session, Fault> {
-        match &mut self.session {
-            Some(session) => Ok(session),
-            closed => Ok(closed.insert(Session::open(&self.endpoint, "seed").await?)),
+        match (&mut self.session, &self.again) {
+            (Some(session), _) => Ok(session),
+            (closed, Some(endpoint)) => Ok(closed.insert(Session::open(endpoint, "seed").await?)),
+            (None, None) => Err(Fault::new(FaultKind::MomentLost, "read a chunk")),
+        }
+    }
+
+    /// Lets a buffer go that wide rows have made large.
+    fn let_go(&mut self) {
+        if self.again.is_some() {
+            self.session = None;
         }
     }
 }
@@ -64,14 +83,14 @@ impl ChunkReader for MySqlReader {
             (true, false) => {
                 take.room(u64::MAX).await?;
                 hand_on(session, &counting(read_query(range)), range.table, take).await.map_err(of_table)?;
-                self.session = None;
+                self.let_go();
             }
             (true, true) => {
                 let wide = wide::read_others(session, range, take).await.map_err(of_table)?;
                 if !wide.keys.is_empty() {
                     wide::read(session, range.table, &wide, take).await.map_err(of_table)?;
                     session.count_now().await?;
-                    self.session = None;
+                    self.let_go();
                 }
             }
         }
@@ -91,7 +110,6 @@ impl ChunkReader for MySqlReader {
     }
 }
 
-/// Returns the query for all rows of a range in key order.
 /// Returns a query that tells after its rows what has passed over the connection.
 fn counting(mut query: Vec<u8>) -> Vec<u8> {
     query.push(b';');
@@ -99,6 +117,7 @@ fn counting(mut query: Vec<u8>) -> Vec<u8> {
     query
 }
 
+/// Returns the query for all rows of a range in key order.
 fn read_query(range: &Range<'_>) -> Vec<u8> {
     read_list(range, &sql::wire_list(&range.table.table))
 }
@@ -220,7 +239,7 @@ async fn next_bytes(state: Loading, written: usize) -> Option<(Result<Bytes, Fau
         Ok(Some(batch)) => {
             sent.rows.fetch_add(batch.rows() as u64, Ordering::Release);
             sent.bytes.fetch_add(batch.bytes() as u64, Ordering::Release);
-            Some((Ok(escape(&batch, written)), Some((rows, sent))))
+            Some((Ok(row_text::print(&batch, written).into()), Some((rows, sent))))
         }
         Ok(None) => None,
         Err(fault) => Some((Err(fault), None)),
@@ -246,59 +265,4 @@ fn load_statement(table: &PlannedTable, flavor: Flavor) -> String {
         sql::table(table.name()),
         columns.join(",")
     )
-}
-
-/// Prints rows as LOAD DATA reads them: cells apart by tab, rows by line feed, `\N` for NULL.
-fn escape(batch: &RowBatch, written: usize) -> Bytes {
-    let mut text = Vec::with_capacity(batch.bytes() + batch.bytes() / 8 + batch.rows() * batch.width());
-    for row in 0..batch.rows() {
-        for at in 0..written {
-            if at > 0 {
-                text.push(b'\t');
-            }
-            match batch.cell(row, at) {
-                Some(cell) => push_escaped(&mut text, cell),
-                None => text.extend_from_slice(b"\\N"),
-            }
-        }
-        text.push(b'\n');
-    }
-    text.into()
-}
-
-/// The server's scan of a field stops at these alone; every other byte stands for itself.
-fn push_escaped(text: &mut Vec<u8>, cell: &[u8]) {
-    let mut from = 0;
-    for at in memchr::memchr3_iter(b'\t', b'\n', b'\\', cell) {
-        text.extend_from_slice(&cell[from..at]);
-        text.extend_from_slice(match cell[at] {
-            b'\t' => b"\\t",
-            b'\n' => b"\\n",
-            _ => b"\\\\",
-        });
-        from = at + 1;
-    }
-    text.extend_from_slice(&cell[from..]);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hostile_cells_stay_cells() {
-        let mut batch = RowBatch::new(3);
-        batch.push_cell(Some(b"\\N"));
-        batch.push_cell(None);
-        batch.push_cell(Some(b"a\tb\n\0c\r\x1a"));
-        assert_eq!(&escape(&batch, 3)[..], b"\\\\N\t\\N\ta\\tb\\n\0c\r\x1a\n");
-    }
-
-    #[test]
-    fn key_cells_of_generated_columns_are_not_written() {
-        let mut batch = RowBatch::new(2);
-        batch.push_cell(Some(b"1"));
-        batch.push_cell(Some(b"2"));
-        assert_eq!(&escape(&batch, 1)[..], b"1\n");
-    }
 }

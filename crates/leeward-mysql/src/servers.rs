@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use leeward_core::fault::Fault;
-use leeward_core::name::Side;
+use leeward_core::name::{Side, TableName};
 use leeward_core::port::{
-    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Passed, Servers, Shape, Shapes, Source, Target,
+    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Locks, OneMoment, Passed, Servers, Shape, Shapes, Source,
+    Target,
 };
 
 use crate::apply::MySqlTarget;
@@ -12,7 +13,7 @@ use crate::control::MySqlControl;
 use crate::control::claims::MySqlClaims;
 use crate::cut::MySqlSource;
 use crate::endpoint::Endpoint;
-use crate::load::{MySqlLoader, MySqlReader};
+use crate::load::{self, MySqlLoader, MySqlReader};
 use crate::shape::{ServerShapes, TargetShape};
 use crate::throttle::{self, MySqlLoadWatch};
 
@@ -78,6 +79,10 @@ impl Servers for MySqlServers {
 
     async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {
         Ok(Box::new(MySqlLoadWatch::connect(&self.source).await?))
+    }
+
+    async fn one_moment(&self, readers: usize, tables: &[&TableName], locks: Locks) -> Result<OneMoment, Fault> {
+        load::one_moment(&self.source, readers, tables, locks).await
     }
 
     async fn view(&self, side: Side) -> Result<Box<dyn Source>, Fault> {

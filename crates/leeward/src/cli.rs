@@ -5,13 +5,17 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand};
+use leeward_core::dump::DumpId;
 use leeward_core::name::Side;
 use leeward_core::throttle::LoadLimit;
 
+use crate::config::duration;
 use crate::config::key::{Key, Kind, Places, SideKey};
+use crate::config::store::StoreUrl;
 
 const ABOUT: &str = "Keeps a warm copy of a MySQL or MariaDB database in another region, proves that it is right, and \
                      says whether it can take over";
@@ -67,6 +71,10 @@ With --join any number of processes, on any number of machines, share one copy: 
 with the same command. Whichever comes first leads; the others help it, and lead on if it dies. A
 seed that runs without it can be joined too. Each ends when the seed is done.
 
+With --via the rows are dumped into a bucket or a folder first and loaded from there, so that the
+source is done with once it was read; what changed meanwhile is found by the comparison at the end.
+The dump is taken away afterwards.
+
 With --max-source-load the copy waits, and says why, while the source is busier than that: what was
 begun is finished, nothing more is begun. It needs PROCESS on the source, and refuses without it.
 
@@ -75,7 +83,66 @@ Examples:
   leeward seed --databases shop --max-source-load 8
   leeward seed --plan plan.json --parallel 8
   leeward seed --databases shop --join
+  leeward seed --databases shop --via s3://dumps-of-shop/seed
   leeward seed --databases shop --adopt";
+
+const DUMP_HELP: &str = "\
+Writes every row into a bucket or a folder, in compressed chunks, with the definitions of tables,
+views, routines, triggers and events. The manifest that makes it a dump is written last and names
+every object with its SHA-256. The source is only read.
+
+It shows one moment of all tables. For several readers the source is locked for as long as it takes
+to open their views (FLUSH TABLES WITH READ LOCK, which takes RELOAD, else LOCK TABLES, which takes
+that privilege); a lock that is not had within seconds is given up, and all is read over one
+connection. With --no-lock none is asked for. A dump of one moment that was killed begins anew.
+
+With --spread each chunk is read in a statement of its own and no moment is promised; it spares the
+source's undo log, and a dump that was killed goes on with --resume.
+
+Examples:
+  leeward dump --databases shop --to s3://dumps-of-shop/nightly
+  leeward dump --databases shop --to file:///srv/dumps --no-lock
+  leeward dump --databases shop --to file:///srv/dumps --spread --resume";
+
+const LOAD_HELP: &str = "\
+Creates the tables of a dump on a target that has none of them and loads all rows; each object's
+SHA-256 is compared before its rows are committed. No source is needed. Killed and started again, it
+continues. Triggers and events are written down and not made, as a seed does it.
+
+Examples:
+  leeward load --from s3://dumps-of-shop/nightly              the newest whole dump
+  leeward load --from file:///srv/dumps --id 20261128T060000.000Z-0a1b2c3d
+
+Exit code 2 when a table was left for a person.";
+
+const SNAPSHOT_HELP: &str = "\
+Takes a dump, and takes snapshots away that are no longer to be kept: what --keep or --keep-for keeps
+is kept, and the newest whole one always. Only snapshots of the same lane are looked at. With --every
+it goes on until SIGTERM or Ctrl-C.
+
+Examples:
+  leeward snapshot --databases shop --to s3://dumps-of-shop/hourly --every 6h --keep 28
+  leeward snapshot --databases shop --to file:///srv/dumps --keep-for 7d --keep 3
+  leeward snapshot list   --from s3://dumps-of-shop/hourly
+  leeward snapshot verify --from s3://dumps-of-shop/hourly";
+
+const SNAPSHOT_LIST_HELP: &str = "\
+Lists whole dumps with what they show of their source, those that were begun and not finished, and
+how old the newest of each lane is. No server is asked.";
+
+const SNAPSHOT_VERIFY_HELP: &str = "\
+Reads every object of a dump and compares its length and SHA-256 with the manifest. Nothing is
+loaded, and no server is asked.
+
+Exit code 2 when an object is missing or not what it was.";
+
+const RESTORE_HELP: &str = "\
+Puts one table of a dump onto the target, which may be at work otherwise: a table of that name is
+refused, never overwritten. Under another name it comes without its foreign keys.
+
+Examples:
+  leeward restore --from s3://dumps-of-shop/nightly --table shop.orders
+  leeward restore --from file:///srv/dumps --table shop.orders --as shop.orders_restored";
 
 const SYNC_HELP: &str = "\
 Moves the target from one consistent view of the source to the next, until it is stopped. The
@@ -174,6 +241,18 @@ pub enum Command {
     /// Copy everything for the first time
     #[command(after_help = SEED_HELP)]
     Seed(SeedArgs),
+    /// Write everything into a bucket or a folder
+    #[command(after_help = DUMP_HELP)]
+    Dump(DumpArgs),
+    /// Load a dump into an empty target
+    #[command(after_help = LOAD_HELP)]
+    Load(LoadArgs),
+    /// Take dumps in a row, list them, prove them whole
+    #[command(after_help = SNAPSHOT_HELP)]
+    Snapshot(SnapshotArgs),
+    /// Restore one table from a dump
+    #[command(after_help = RESTORE_HELP)]
+    Restore(RestoreArgs),
     /// Keep the target in step
     #[command(after_help = SYNC_HELP)]
     Sync(SyncArgs),
@@ -213,6 +292,10 @@ pub struct SeedArgs {
     #[arg(long)]
     pub join: bool,
 
+    /// Copy by way of a store, s3://BUCKET/PREFIX or file:///PATH: dump, load, compare with the source
+    #[arg(long, value_name = "URL", conflicts_with_all = ["adopt", "join"])]
+    pub via: Option<StoreUrl>,
+
     /// Chunks copied at once, each over one connection to either side. Default: as the policy says, which is to find
     /// out how many pay
     #[arg(long, visible_alias = "connections", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -230,6 +313,168 @@ pub struct SeedArgs {
     /// After this long without renewal another process may take the lane [default: 30s]
     #[arg(long, value_name = "TIME")]
     lease_ttl: Option<String>,
+}
+
+/// Options of `dump`.
+#[derive(Debug, Args)]
+pub struct DumpArgs {
+    /// Where to: s3://BUCKET/PREFIX or file:///PATH
+    #[arg(long, value_name = "URL")]
+    pub to: StoreUrl,
+
+    #[command(flatten)]
+    pub how: DumpHow,
+}
+
+/// How a dump is made.
+#[derive(Debug, Args)]
+pub struct DumpHow {
+    /// Chunks read at once, each over a connection of its own. Default: as the policy says, else 4 for one moment
+    #[arg(long, visible_alias = "connections", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
+
+    /// Never lock the source: one moment is then read over one connection
+    #[arg(long, conflicts_with = "spread")]
+    pub no_lock: bool,
+
+    /// Read each chunk by itself: no single moment, and a dump that was killed can go on
+    #[arg(long)]
+    pub spread: bool,
+
+    /// Go on with the newest unfinished dump of this lane
+    #[arg(long, requires = "spread")]
+    pub resume: bool,
+
+    /// Begin no chunk while other accounts run more statements than this on the source; see `seed`
+    #[arg(long, value_name = "LIMIT")]
+    pub max_source_load: Option<LoadLimit>,
+
+    /// Follow this plan instead of making one
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+}
+
+/// Options of `load`.
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// Where from: s3://BUCKET/PREFIX or file:///PATH
+    #[arg(long, value_name = "URL")]
+    pub from: StoreUrl,
+
+    /// Which dump. Default: the newest whole one
+    #[arg(long, value_name = "ID")]
+    pub id: Option<DumpId>,
+
+    /// Chunks loaded at once, each over one connection. Default: find out how many pay
+    #[arg(long, visible_alias = "connections", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
+
+    /// After this long without renewal another process may take the lane [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    lease_ttl: Option<String>,
+}
+
+/// Options of `snapshot`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct SnapshotArgs {
+    /// Look at what is there instead.
+    #[command(subcommand)]
+    pub action: Option<SnapshotAction>,
+
+    /// Where to: s3://BUCKET/PREFIX or file:///PATH
+    #[arg(long, value_name = "URL")]
+    pub to: Option<StoreUrl>,
+
+    /// Keep the newest so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub keep: Option<u16>,
+
+    /// Keep those that are no older than this: 36h, 7d
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub keep_for: Option<Duration>,
+
+    /// Go on, one after each such time, until stopped: 6h, 1d
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub every: Option<Duration>,
+
+    #[command(flatten)]
+    pub how: DumpHow,
+}
+
+/// What else there is to do with snapshots.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotAction {
+    /// List the dumps at an address
+    #[command(after_help = SNAPSHOT_LIST_HELP)]
+    List(SnapshotListArgs),
+    /// Prove a dump whole without loading it
+    #[command(after_help = SNAPSHOT_VERIFY_HELP)]
+    Verify(SnapshotVerifyArgs),
+}
+
+/// Options of `snapshot list`.
+#[derive(Debug, Args)]
+pub struct SnapshotListArgs {
+    /// Where from: s3://BUCKET/PREFIX or file:///PATH
+    #[arg(long, value_name = "URL")]
+    pub from: StoreUrl,
+}
+
+/// Options of `snapshot verify`.
+#[derive(Debug, Args)]
+pub struct SnapshotVerifyArgs {
+    /// Where from: s3://BUCKET/PREFIX or file:///PATH
+    #[arg(long, value_name = "URL")]
+    pub from: StoreUrl,
+
+    /// Which dump. Default: the newest whole one
+    #[arg(long, value_name = "ID")]
+    pub id: Option<DumpId>,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Where from: s3://BUCKET/PREFIX or file:///PATH
+    #[arg(long, value_name = "URL")]
+    pub from: StoreUrl,
+
+    /// Which dump. Default: the newest whole one
+    #[arg(long, value_name = "ID")]
+    pub id: Option<DumpId>,
+
+    /// Which table, by its full name
+    #[arg(long, value_name = "DATABASE.TABLE")]
+    pub table: String,
+
+    /// Under which name. Default: its own
+    #[arg(long = "as", value_name = "DATABASE.TABLE")]
+    pub under: Option<String>,
+
+    /// Chunks loaded at once, each over one connection. Default: find out how many pay
+    #[arg(long, visible_alias = "connections", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
+
+    /// After this long without renewal another process may take the table over [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    lease_ttl: Option<String>,
+}
+
+/// Reads a span in which days may be written.
+fn span(text: &str) -> Result<Duration, String> {
+    match text.strip_suffix('d').map(str::parse::<u32>) {
+        Some(Ok(days)) => Ok(Duration::from_secs(u64::from(days) * 86_400)),
+        _ => duration::parse(text).map_err(|_| "write a whole number and its unit: 90m, 6h or 7d".to_owned()),
+    }
+}
+
+/// Reads the time from one snapshot to the next, of which there is some.
+fn interval(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        Duration::ZERO => Err("snapshots without end take a time between them: 6h".to_owned()),
+        span => Ok(span),
+    }
 }
 
 /// Options of `sync`.
@@ -358,6 +603,8 @@ impl Cli {
     pub fn flags(&self) -> Vec<(Key, String)> {
         let own = match &self.command {
             Command::Seed(args) => vec![(Key::LeaseTtl, &args.lease_ttl)],
+            Command::Load(args) => vec![(Key::LeaseTtl, &args.lease_ttl)],
+            Command::Restore(args) => vec![(Key::LeaseTtl, &args.lease_ttl)],
             Command::Sync(args) => vec![
                 (Key::CycleInterval, &args.cycle_interval),
                 (Key::LeaseTtl, &args.lease_ttl),

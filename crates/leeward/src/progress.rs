@@ -33,6 +33,10 @@ pub enum Work {
     Copy,
     /// They are compared.
     Compare,
+    /// They are put into a store.
+    Dump,
+    /// They are taken out of a store.
+    Load,
 }
 
 /// Shows the progress of one copy or comparison. News may come from any task.
@@ -164,6 +168,8 @@ impl Work {
         match self {
             Work::Copy => "copy",
             Work::Compare => "compare",
+            Work::Dump => "dump",
+            Work::Load => "load",
         }
     }
 
@@ -171,6 +177,8 @@ impl Work {
         match self {
             Work::Copy => "copied",
             Work::Compare => "compared",
+            Work::Dump => "dumped",
+            Work::Load => "loaded",
         }
     }
 }

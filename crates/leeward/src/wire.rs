@@ -155,6 +155,25 @@ fn region_of(_host: &str) -> Option<String> {
     None
 }
 
+/// Returns the source for work that needs no target. Where a target would be reached stands the source, on which every
+/// session is read-only.
+///
+/// # Errors
+/// When the source was not given, or AWS cannot be asked.
+pub async fn source_alone(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
+    let source = endpoint(settings, Side::Source).await?;
+    Ok(Arc::new(MySqlServers { target: source.clone(), source }))
+}
+
+/// Returns the target for work that needs no source.
+///
+/// # Errors
+/// When the target was not given, or AWS cannot be asked.
+pub async fn target_alone(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
+    let target = endpoint(settings, Side::Target).await?;
+    Ok(Arc::new(MySqlServers { source: target.clone(), target }))
+}
+
 /// Surveys the source.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::crew::Sharing;
 use super::together::Waiting;
-use super::{Copy, Job, Shared, Work};
+use super::{Book, Copy, Job, Shared, Work};
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 
@@ -268,7 +268,10 @@ impl<'a> Walk<'_, 'a> {
 
     /// Writes chunks down before they are copied. Written twice, because an answer was lost, they are the same chunks.
     async fn write_down(&mut self, chunks: &[ChunkRecord]) -> Result<(), Fault> {
-        let Copy { servers, lease, tell, stop, .. } = *self.copy;
+        let Copy { servers, lease, tell, stop, book, .. } = *self.copy;
+        if book == Book::Loader {
+            return Ok(());
+        }
         let mut patience = Patience::new(tell, stop);
         loop {
             let written = match &mut self.control {

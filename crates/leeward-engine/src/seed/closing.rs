@@ -51,7 +51,7 @@ impl Seed<'_> {
 
     /// Writes all records over a new connection: the one that the seed began with has been idle for as long as the copy
     /// took.
-    async fn store_records(&self) -> Result<(), Fault> {
+    pub(super) async fn store_records(&self) -> Result<(), Fault> {
         let records: Vec<&TableRecord> = self.lane.tables.iter().map(|table| &table.record).collect();
         let mut patience = Patience::new(self.tell, self.stop);
         loop {

@@ -89,7 +89,7 @@ impl Seed<'_> {
         let loaded: HashSet<&TableName> = chunks.iter().filter(|chunk| chunk.done).map(|chunk| &chunk.table).collect();
         let empty: Vec<TableName> = existing.iter().filter(|name| !loaded.contains(name)).cloned().collect();
         let foreign = shape.filled(&empty).await?;
-        if foreign.is_empty() { Ok(()) } else { Err(refusal(&foreign)) }
+        if foreign.is_empty() { Ok(()) } else { Err(refusal(&foreign, &self.options.until)) }
     }
 
     /// Adds what was left for after the rows, several tables at once. A foreign key that cannot be added is a note: the

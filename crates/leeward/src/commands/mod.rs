@@ -2,11 +2,14 @@
 
 mod accept;
 mod doctor;
+mod dump;
 mod healthcheck;
+mod load;
 mod plan;
 mod planning;
 mod readiness;
 mod seed;
+mod snapshot;
 pub mod status;
 mod sync;
 mod verify;
@@ -14,7 +17,7 @@ mod witness;
 
 use anyhow::Context;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, SnapshotArgs};
 use crate::config::raw::{self, Environment, Surroundings};
 use crate::config::{Mistakes, Need, Needs, Settings, Talk, resolve};
 use crate::telemetry::Screen;
@@ -53,6 +56,10 @@ async fn dispatch(command: &Command, desk: &Desk) -> Result<Answer, Failure> {
         Command::Doctor => doctor::run(desk).await,
         Command::Plan(args) => plan::run(desk, args).await,
         Command::Seed(args) => seed::run(desk, args).await,
+        Command::Dump(args) => dump::run(desk, args).await,
+        Command::Load(args) => load::run(desk, args).await,
+        Command::Snapshot(args) => snapshot::run(desk, args).await,
+        Command::Restore(args) => load::restore(desk, args).await,
         Command::Sync(args) => sync::run(desk, args).await,
         Command::Healthcheck(_) => healthcheck::run(desk).await,
         Command::Status => status::run(desk).await,
@@ -73,7 +80,11 @@ fn needs(command: &Command) -> Needs {
         Command::Doctor | Command::Seed(_) | Command::Sync(_) | Command::Verify(_) => {
             Needs { source: Need::Must, target: Need::Must }
         }
-        Command::Plan(_) => Needs { source: Need::Must, target: Need::IfGiven },
+        Command::Plan(_) | Command::Dump(_) | Command::Snapshot(SnapshotArgs { action: None, .. }) => {
+            Needs { source: Need::Must, target: Need::IfGiven }
+        }
+        Command::Snapshot(_) => Needs { source: Need::IfGiven, target: Need::IfGiven },
+        Command::Load(_) | Command::Restore(_) => Needs { source: Need::IfGiven, target: Need::Must },
         // What a check is about can be asked from anywhere.
         Command::Readiness(args) if args.explain.is_some() => Needs { source: Need::IfGiven, target: Need::IfGiven },
         Command::Status | Command::Accept(_) | Command::Readiness(_) => {

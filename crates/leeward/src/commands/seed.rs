@@ -1,15 +1,24 @@
 //! `leeward seed`: the first copy.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use leeward_core::dump::DumpKind;
+use leeward_core::fault::Fault;
+use leeward_core::plan::Plan;
+use leeward_core::port::Servers;
+use leeward_core::survey::Survey;
 use leeward_engine::budget::Budget;
+use leeward_engine::dump::{self as engine_dump, Archive, Begin, DumpOptions, Shows};
+use leeward_engine::load::{FromDump, TheSource};
 use leeward_engine::progress::{Progress, Tell};
-use leeward_engine::seed::{self, COMPARING, Found, Others, SeedOptions, SeedReport, SeedRole};
+use leeward_engine::seed::{self, COMPARING, Found, Others, SeedOptions, SeedReport, SeedRole, Until};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, planning, witness};
+use super::{Desk, dump, planning, witness};
 use crate::cli::SeedArgs;
+use crate::config::store::StoreUrl;
 use crate::progress::{Show, Work};
 use crate::report::transfer::Transfer;
 use crate::report::words;
@@ -44,14 +53,22 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
         parallel: args.parallel.map(usize::from),
         max_source_load: args.max_source_load,
         budget: Budget::new(desk.settings.memory_bytes),
+        until: Until::Live,
     };
     let lane = plan.settings.lane.clone();
     let bytes = plan.tables.iter().map(|table| table.data_bytes).sum();
     let show = Show::start(&desk.screen, Work::Copy, bytes);
     let heard = Heard { show: show.as_ref(), compares: CancellationToken::new() };
     let unneeded = CancellationToken::new();
+    let via = match &args.via {
+        Some(url) => Some(Via::open(desk, url, args).await?),
+        None => None,
+    };
     let seeding = async {
-        let report = seed::run(&servers, (plan, &survey.objects), &options, &heard, &stop).await;
+        let report = match &via {
+            Some(via) => via.seed(&servers, (plan, &survey), &options, (&heard, &stop)).await,
+            None => seed::run(&servers, (plan, &survey.objects), &options, &heard, &stop).await,
+        };
         match &report {
             Ok(report) if report.role == SeedRole::Led => heard.compares.cancel(),
             _ => unneeded.cancel(),
@@ -74,6 +91,48 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let outcome = SeedOutcome { report, transfer };
     report::write(desk.talk, &outcome, || text(&outcome))?;
     Ok(if outcome.report.quarantined.is_empty() { Answer::Yes } else { Answer::No })
+}
+
+/// A store by whose way rows come.
+struct Via {
+    archive: Archive,
+    options: DumpOptions,
+}
+
+impl Via {
+    async fn open(desk: &Desk, url: &StoreUrl, args: &SeedArgs) -> Result<Via, Failure> {
+        let options = DumpOptions {
+            kind: DumpKind::Seed,
+            shows: Shows::Spread(Begin::Anew),
+            parallel: args.parallel.map(usize::from),
+            max_source_load: args.max_source_load,
+            budget: Budget::new(desk.settings.memory_bytes),
+            maker: dump::maker(desk, ""),
+        };
+        Ok(Via { archive: dump::archive(desk, url).await?, options })
+    }
+
+    /// Dumps, seeds from the dump, and takes the dump away.
+    async fn seed(
+        &self,
+        servers: &Arc<dyn Servers>,
+        (plan, survey): (Plan, &Survey),
+        options: &SeedOptions,
+        (tell, stop): (&dyn Tell, &CancellationToken),
+    ) -> Result<SeedReport, Fault> {
+        seed::refuse(servers.as_ref(), &plan, options).await?;
+        let mut dumping = self.options.clone();
+        dumping.maker.server.clone_from(&survey.server.version_text);
+        let objects = survey.objects.as_slice();
+        let manifest =
+            engine_dump::for_seed(servers.as_ref(), &self.archive, (&plan, objects), dumping, (tell, stop)).await?;
+        let id = manifest.id.clone();
+        let from: Arc<dyn Servers> =
+            Arc::new(FromDump::new(servers.clone(), self.archive.clone(), manifest, TheSource::There));
+        let report = seed::run(&from, (plan, objects), options, tell, stop).await?;
+        self.archive.remove(&id).await?;
+        Ok(report)
+    }
 }
 
 /// Passes on what a seed tells, and hears when its comparison begins.
