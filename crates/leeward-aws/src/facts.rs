@@ -119,7 +119,7 @@ impl Caller {
 }
 
 /// Returns what one answer needs of another, which may be missing.
-fn needed<'a, T>(asked: &'a Asked<T>) -> Result<&'a T, Untold> {
+fn needed<T>(asked: &Asked<T>) -> Result<&T, Untold> {
     match asked {
         Asked::Told(told) => Ok(&told.value),
         Asked::Untold(untold) => Err(untold.clone()),

@@ -6,7 +6,6 @@ mod aws;
 #[cfg(feature = "aws")]
 mod cloud;
 pub mod sight;
-#[allow(dead_code, reason = "only commands that keep dumps use it")]
 pub mod store;
 
 use std::sync::Arc;

@@ -45,12 +45,12 @@ async fn read(client: &Client, call: &Call, members: &[String]) -> Result<Measur
         .await
         .map_err(|error| failed(call, &error))?;
     let mut least: Option<Measured> = None;
-    for index in 0..members.len() {
+    for (index, member) in members.iter().enumerate() {
         let id = name(index);
         let results = answer.metric_data_results().iter().filter(|result| result.id() == Some(&id));
         let latest = results.filter_map(latest).max_by_key(|measured| measured.at);
         let latest = latest.ok_or_else(|| {
-            misunderstood(call, format!("CloudWatch has no FreeStorageSpace of {} in the last hours", members[index]))
+            misunderstood(call, format!("CloudWatch has no FreeStorageSpace of {member} in the last hours"))
         })?;
         least = Some(match least {
             Some(least) => Measured { value: least.value.min(latest.value), at: least.at.min(latest.at) },

@@ -11,7 +11,6 @@ pub mod mistake;
 pub mod raw;
 pub mod resolve;
 mod side;
-#[allow(dead_code, reason = "only commands that keep dumps use it")]
 pub mod store;
 pub mod talk;
 pub mod url;

@@ -58,7 +58,6 @@ pub struct Settings {
     /// The record of the last drill.
     pub drill: Option<PathBuf>,
     /// How a bucket that holds dumps is reached.
-    #[allow(dead_code, reason = "only commands that keep dumps reach it, and without the aws feature nothing does")]
     pub store: StorePlace,
     /// Time from the start of one cycle to the next.
     pub cycle_interval: Duration,

@@ -79,7 +79,6 @@ impl PasswordSource for TokenPassword {
 }
 
 /// Opens the bucket that holds dumps.
-#[allow(dead_code, reason = "only commands that keep dumps use it")]
 pub async fn bucket(place: &StorePlace, bucket: &str, prefix: &str) -> Result<Bucket, Fault> {
     let StorePlace { aws, region, kms_key, bucket_owner } = place.clone();
     let wanted =

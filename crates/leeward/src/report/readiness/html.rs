@@ -174,7 +174,7 @@ impl<'a> Page<'a> {
             passed: with(Status::Pass).map(Finding::of).collect(),
             apart: with(Status::NotApplicable).collect(),
             waivers: waivers(readiness),
-            drills: checks.iter().filter(|check| DRILLS.contains(&&*check.id)).map(Finding::of).collect(),
+            drills: checks.iter().filter(|check| DRILLS.contains(&check.id)).map(Finding::of).collect(),
             cost: readiness.cost.as_ref().map(cost_table),
             former: trend.verdicts.iter().rev().take(VERDICTS_SHOWN).map(former_row).collect(),
             source: server(&readiness.pair.source),
