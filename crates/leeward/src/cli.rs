@@ -556,6 +556,14 @@ pub struct ReadinessArgs {
     #[arg(long, value_name = "FILE")]
     pub since: Option<PathBuf>,
 
+    /// Keep the report, as JSON and HTML, under readiness/ in s3://BUCKET/PREFIX or file:///PATH
+    #[arg(long, value_name = "URL")]
+    pub upload: Option<StoreUrl>,
+
+    /// Where snapshots are kept: the age of the newest stands beside the loss
+    #[arg(long, value_name = "URL")]
+    pub snapshots: Option<StoreUrl>,
+
     /// Write the numbers of checks to stdout as well: none, or emf for CloudWatch [default: none]
     #[arg(long, value_name = "FORM")]
     pub metrics: Option<String>,

@@ -7,6 +7,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use super::cloud::{Asked, Cloud, Drill};
+use super::fallback::Fallback;
 use super::outcome::Missing;
 use super::trend::Past;
 use crate::grants::Grants;
@@ -65,6 +66,8 @@ pub struct ReadinessFacts {
     pub cloud: Cloud,
     /// The last drill, as its record says.
     pub drill: Asked<Drill>,
+    /// What there is beside the target; `None` where nobody named a place of snapshots.
+    pub fallback: Option<Fallback>,
 }
 
 /// Whether the source answers.
@@ -202,6 +205,7 @@ impl ReadinessFacts {
             target: SideState::unseen(why),
             cloud: Cloud::untold(why),
             drill: Asked::untold(why),
+            fallback: None,
         }
     }
 

@@ -61,8 +61,15 @@ pub(super) fn as_of(planned: &PlannedTable, record: &TableRecord, lane: &LaneRec
     }
 }
 
-/// Says in words what would be lost. The first sentence always stands; the others name what is worse off than it.
+/// Says in words what would be lost, and what there is to fall back on. The first sentence always stands; the others name
+/// what is worse off than it.
 pub(super) fn statement(facts: &ReadinessFacts) -> Vec<String> {
+    let mut words = lost(facts);
+    words.extend(facts.fallback.as_ref().map(|fallback| fallback.words(facts)));
+    words
+}
+
+fn lost(facts: &ReadinessFacts) -> Vec<String> {
     let lane = match seen(&facts.lane, "the lane's record") {
         Ok(lane) => lane.value.as_ref(),
         Err(missing) => return vec![format!("nobody knows what would be lost: {}", missing.why)],

@@ -20,6 +20,7 @@ mod text;
 mod trend;
 mod verdict;
 
+mod fallback;
 mod loss;
 mod reading;
 mod sight;
@@ -47,6 +48,7 @@ pub use cost::{Cost, CostItem};
 pub(crate) use definition::{knows_collation, plain_default, same_foreign_key, same_key};
 pub use explain::{Explanation, explain, iam_actions};
 pub use facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
+pub use fallback::Fallback;
 pub use outcome::{Accepted, CheckResult, Evidence, EvidenceClass, EvidenceKind, Severity, Status};
 pub use page::{duration, time};
 pub use pair::{Pair, PlanLine, ServerLine, WaiverLine, WaiverUse};

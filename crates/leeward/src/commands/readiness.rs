@@ -4,6 +4,7 @@
 mod asked;
 mod drill;
 mod past;
+mod upload;
 
 use anyhow::Context;
 use chrono::NaiveDateTime;
@@ -15,15 +16,16 @@ use leeward_core::plan::Plan;
 use leeward_core::policy::{CHECKS, Policy, Settings};
 use leeward_core::port::{Control, LeaseRecord};
 use leeward_core::readiness::cloud::{self, Cloud};
-use leeward_core::readiness::{self, Contact, Dated, Past, ReadinessFacts, Seen, SideState};
+use leeward_core::readiness::{self, Contact, Dated, Fallback, Past, ReadinessFacts, Seen, SideState};
 use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
 
 use self::asked::Asked;
-use super::{Desk, witness};
+use super::{Desk, dump, witness};
 use crate::cli::ReadinessArgs;
 use crate::config::Mistakes;
 use crate::config::resolve::MetricsForm;
+use crate::config::store::StoreUrl;
 use crate::report::readiness::Rendered;
 use crate::service::emf;
 use crate::wire::sight::{self, Look, Scope};
@@ -39,7 +41,7 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
     }
     let asked = Asked::of(args)?;
     let mut seen = look(desk).await?;
-    ask_others(desk, &mut seen.facts).await;
+    ask_others(desk, args, &mut seen.facts).await;
     let verdict = asked.compared(readiness::judge(&seen.facts))?;
     let rendered = Rendered::of(&verdict)?;
     asked.save(&rendered)?;
@@ -50,6 +52,10 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
     }
     if let Some(control) = seen.control {
         past::store(control, &seen.facts, &verdict).await;
+    }
+    // Last of all: on the worst day the verdict must not wait for a bucket.
+    if let Some(url) = &args.upload {
+        upload::store(desk, url, &seen.facts, &rendered).await?;
     }
     Ok(if verdict.exit_code() == 0 { Answer::Yes } else { Answer::No })
 }
@@ -64,11 +70,25 @@ fn explain(desk: &Desk, id: &str) -> Result<Answer, Failure> {
     Ok(Answer::Yes)
 }
 
-/// Asks AWS, and reads the last drill. What is asked is known only once it is known by which policy is judged, which may be
+/// Asks AWS, reads the last drill, and looks for snapshots. What is asked is known only once it is known by which policy is judged, which may be
 /// the stored plan's.
-async fn ask_others(desk: &Desk, facts: &mut ReadinessFacts) {
+async fn ask_others(desk: &Desk, args: &ReadinessArgs, facts: &mut ReadinessFacts) {
     facts.cloud = wire::cloud(&desk.settings, &facts.settings, facts.now).await;
     facts.drill = drill::read(desk, facts.now);
+    if let Some(url) = &args.snapshots {
+        facts.fallback = Some(fallback(desk, url, &facts.lane_name).await);
+    }
+}
+
+/// A place that cannot be looked at is no reason to keep the rest from being judged.
+async fn fallback(desk: &Desk, url: &StoreUrl, lane: &str) -> Fallback {
+    let looked = async { Ok::<_, Failure>(dump::archive(desk, url).await?.whole().await?) };
+    let dumps = looked.await.map_err(|failure| match failure {
+        Failure::Fault(fault) => fault.to_string(),
+        Failure::Machine(error) => format!("{error:#}"),
+        Failure::Mistakes(mistakes) => mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    });
+    Fallback::of(&url.to_string(), dumps.as_deref().map_err(Clone::clone), lane)
 }
 
 /// What was seen, and the connection over which the control schema was read, if there is one.
@@ -230,6 +250,7 @@ impl Written {
             target: target.map_or_else(|why| SideState::unseen(&why), |look| look.state),
             cloud: Cloud::untold("it was not asked yet"),
             drill: cloud::Asked::untold("it was not read yet"),
+            fallback: None,
         }
     }
 }

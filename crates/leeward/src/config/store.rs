@@ -1,6 +1,7 @@
 //! Where dumps are kept, as it is typed: `file:///path` or `s3://bucket/prefix`. Whether it is there is found out when it is
 //! opened.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -49,6 +50,16 @@ impl FromStr for StoreUrl {
         match text.starts_with("file:") {
             true => folder(text),
             false => Err("write where dumps are kept as s3://BUCKET/PREFIX or file:///PATH".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreUrl::Folder(path) => write!(f, "file://{}", path.display()),
+            StoreUrl::Bucket { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            StoreUrl::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
         }
     }
 }

@@ -322,6 +322,7 @@ pub(super) fn ready() -> ReadinessFacts {
             takeover_s: Some(3_600),
             by: "the night shift".to_owned(),
         }),
+        fallback: None,
     }
 }
 
