@@ -36,6 +36,7 @@ mod seed;
 mod seed_join;
 mod service;
 mod soft_delete;
+mod story;
 mod sync;
 mod throttle;
 mod tombstones;

@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 use crate::support::{Leeward, PASSWORD, Stage};
 
 /// Region and instance of the source.
-const SOURCE: (&str, &str) = ("us-east-1", "shop");
+pub(crate) const SOURCE: (&str, &str) = ("us-east-1", "shop");
 
 /// Region and instance of the target.
-const TARGET: (&str, &str) = ("us-west-2", "shop-dr");
+pub(crate) const TARGET: (&str, &str) = ("us-west-2", "shop-dr");
 
 /// The application's account, as its secret names it.
-const APP: &str = "shop_app";
+pub(crate) const APP: &str = "shop_app";
 
 /// The form whose sentences are not cut at the page's width.
 const JSON: [&str; 2] = ["--output", "json"];
 
 /// A pair that RDS describes.
-struct Pair {
-    moto: Moto,
-    stage: Stage,
+pub(crate) struct Pair {
+    pub(crate) moto: Moto,
+    pub(crate) stage: Stage,
     /// The target's security group.
     group: String,
     /// The target's key.
@@ -32,7 +32,7 @@ struct Pair {
 
 impl Pair {
     /// Makes two instances alike, each in two subnets behind a security group; a key, a secret and a record.
-    async fn make(stage: Stage) -> Result<Pair> {
+    pub(crate) async fn make(stage: Stage) -> Result<Pair> {
         let mut pair = Pair { moto: Moto::start().await?, stage, group: String::new(), key: String::new() };
         for (region, id) in [SOURCE, TARGET] {
             let (subnets, group) = pair.network(region, id).await?;
@@ -81,7 +81,7 @@ impl Pair {
     }
 
     /// Makes the record by which applications find the database, and returns its zone.
-    async fn record(&self, ttl_s: u32) -> Result<String> {
+    pub(crate) async fn record(&self, ttl_s: u32) -> Result<String> {
         let zone = json!({ "Name": "example.com", "CallerReference": "test" });
         let zone = self.moto.call("route53", "us-east-1", "create_hosted_zone", zone).await?;
         let zone = zone["HostedZone"]["Id"].as_str().context("the zone has an id")?.to_owned();
@@ -109,7 +109,7 @@ impl Pair {
     }
 
     /// Changes something about the target's instance.
-    async fn modify(&self, change: Value) -> Result<()> {
+    pub(crate) async fn modify(&self, change: Value) -> Result<()> {
         let mut change = change;
         change["DBInstanceIdentifier"] = json!(TARGET.1);
         change["ApplyImmediately"] = json!(true);
@@ -117,7 +117,7 @@ impl Pair {
         Ok(())
     }
 
-    fn readiness(&self, arguments: &[&str]) -> Leeward {
+    pub(crate) fn readiness(&self, arguments: &[&str]) -> Leeward {
         let arguments: Vec<&str> = std::iter::once("readiness").chain(arguments.iter().copied()).collect();
         let with = |leeward: Leeward, (name, value): (&str, &str)| leeward.env(name, value);
         let names = [
@@ -157,7 +157,7 @@ impl Pair {
 }
 
 /// What only the owner can know. The objective leaves room for a test that does not keep the pair in step.
-const POLICY: &str = "[objectives]\nrpo = \"1h\"\n[cutover]\nsecret = \"shop/app\"\n\
+pub(crate) const POLICY: &str = "[objectives]\nrpo = \"1h\"\n[cutover]\nsecret = \"shop/app\"\n\
     calls = [\"rds:us-west-2\", \"secretsmanager:us-west-2\"]\n[network]\napplication = [\"10.20.0.0/16\"]";
 
 fn outcome<'a>(outcomes: &'a [(String, String)], id: &str) -> Result<&'a str> {

@@ -11,7 +11,7 @@ mod whole;
 pub use browser::{Browser, Media};
 pub use definitions::{Writer, assert_same_definitions, ends_equal};
 pub use leeward::{Leeward, Ran, Running};
-pub use stage::{Stage, query};
+pub use stage::{READER, Stage, WRITER, query};
 pub use wait::eventually;
 pub use whole::assert_live_states_are_whole;
 

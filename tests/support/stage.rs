@@ -17,10 +17,10 @@ use super::wait::eventually;
 use super::{Leeward, PASSWORD, Ran, Running};
 
 /// Reads the source with nothing but what Leeward asks for.
-const READER: &str = "leeward_reader";
+pub const READER: &str = "leeward_reader";
 
 /// Writes the target with what an RDS master user has.
-const WRITER: &str = "leeward_writer";
+pub const WRITER: &str = "leeward_writer";
 
 /// Keeps the two servers.
 enum Servers {
