@@ -144,8 +144,8 @@ each_kind! {
         let verdict = story.judged(&["--snapshots", STORE, "--upload", STORE]).await?;
         let good = outcomes(&verdict)?;
         let blocking: Vec<_> = good.iter().filter(|(_, status)| ["fail", "unknown"].contains(&status.as_str())).collect();
-        ensure!(verdict["verdict"] == "READY_WITH_WARNINGS", "{blocking:?}");
-        ensure!(blocking.iter().all(|(id, _)| UNANSWERED.contains(&id.as_str())), "{blocking:?}");
+        ensure!(verdict["verdict"] == "READY_WITH_WARNINGS", "{blocking:?}: {verdict:#}");
+        ensure!(blocking.iter().all(|(id, _)| UNANSWERED.contains(&id.as_str())), "{verdict:#}");
         let words = verdict["words"].to_string();
         ensure!(words.contains("to fall back on: dump ") && words.contains(STORE), "{words}");
         let listed = json!({ "Bucket": BUCKET, "Prefix": "lane/readiness/story/" });
