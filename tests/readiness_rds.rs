@@ -207,9 +207,11 @@ each_kind! {
         pair.stage.on_target(&format!("ALTER USER {APP} IDENTIFIED BY '{PASSWORD}-new'")).await?;
         pair.finds(&ready, "CUT-02", "fail").await?;
         pair.stage.on_target(&format!("ALTER USER {APP} IDENTIFIED BY '{PASSWORD}'")).await?;
-        pair.moto.call("kms", TARGET.0, "disable_key", json!({ "KeyId": pair.key })).await?;
+        // moto finds a key by its ARN when it describes it, and by its id alone when it changes it.
+        let key = json!({ "KeyId": pair.key.rsplit('/').next() });
+        pair.moto.call("kms", TARGET.0, "disable_key", key.clone()).await?;
         pair.finds(&ready, "INS-10", "fail").await?;
-        pair.moto.call("kms", TARGET.0, "enable_key", json!({ "KeyId": pair.key })).await?;
+        pair.moto.call("kms", TARGET.0, "enable_key", key).await?;
         pair.admit(TARGET.0, &pair.group, "0.0.0.0/0").await?;
         pair.finds(&ready, "NET-01", "warn").await?;
         let zone = pair.record(60).await?;

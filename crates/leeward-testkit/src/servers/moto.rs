@@ -123,7 +123,11 @@ impl Moto {
             child.stdin.take().context("write to Python")?.write_all(parameters.to_string().as_bytes())?;
             let output = child.wait_with_output()?;
             let error = String::from_utf8_lossy(&output.stderr);
-            ensure!(output.status.success(), "{}", error.lines().last().unwrap_or("no word why"));
+            ensure!(
+                output.status.success(),
+                "{}",
+                error.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no word why")
+            );
             Ok(serde_json::from_slice(&output.stdout)?)
         });
         answer.await?.with_context(|| format!("call {operation} of {service} at moto"))
