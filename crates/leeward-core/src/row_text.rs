@@ -40,12 +40,12 @@ fn push_escaped(text: &mut Vec<u8>, cell: &[u8]) {
     text.extend_from_slice(&cell[from..]);
 }
 
-/// Text that is not what [`print`] prints for rows of this width.
+/// Text that is not what [`print()`] prints for rows of this width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the text is not that of rows of this table")]
 pub struct NotRows;
 
-/// Reads what [`print`] has printed, in pieces of any length.
+/// Reads what [`print()`] has printed, in pieces of any length.
 pub struct Reader {
     width: usize,
     batch: RowBatch,
