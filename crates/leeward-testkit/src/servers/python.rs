@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::lock;
+use super::{apt, lock};
 
 /// Returns the folder of the programs of `name`, installing the packages in this order where `program` is missing and
 /// saying so on stderr.
@@ -18,7 +18,10 @@ pub fn programs(name: &str, packages: &[&str], program: &str) -> Result<PathBuf>
     let programs = folder.join("bin");
     if !programs.join(program).is_file() {
         eprintln!("installing {} …", packages.join(", "));
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder), "make a place for Python's packages")?;
+        let place =
+            || succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder), "make a place for Python's packages");
+        // Debian keeps `venv` apart from Python itself.
+        place().or_else(|_| apt::install(&["python3", "python3-venv"]).and_then(|()| place()))?;
         for package in packages {
             let mut pip = Command::new(programs.join("pip"));
             pip.args(["install", "--quiet", "--disable-pip-version-check", package]);
