@@ -19,7 +19,7 @@ use crate::port::store::{ObjectName, Prefix};
 use crate::row::{KeyCells, KeyRange};
 use crate::survey::ObjectFacts;
 pub use resume::{Resumed, resume};
-pub use retention::{Keep, Whole, newest_age_s, retire};
+pub use retention::{Keep, Whole, newest, newest_age_s, retire};
 
 /// Version of the manifest and of the objects that it names. Another one is refused, not guessed at.
 pub const DUMP_FORMAT: u32 = 1;
@@ -47,8 +47,7 @@ pub struct NotADumpId(String);
 impl DumpId {
     /// Makes the id of a dump that begins now. `seed` is what no other process has.
     pub fn new(began_at: NaiveDateTime, seed: &str) -> DumpId {
-        let hash = hex(&Sha256::digest(seed.as_bytes()));
-        DumpId(format!("{}-{}", began_at.format(ID_TIME), &hash[..8]))
+        DumpId(format!("{}-{}", began_at.format(ID_TIME), tag(seed)))
     }
 
     /// Returns it as text.
@@ -60,6 +59,11 @@ impl DumpId {
     pub fn began_at(&self) -> NaiveDateTime {
         time_of(&self.0).unwrap_or_default()
     }
+}
+
+/// Returns eight hexadecimal digits that stand for a text, for names in which it would be too long.
+pub fn tag(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes())[..4])
 }
 
 fn time_of(id: &str) -> Option<NaiveDateTime> {

@@ -58,6 +58,20 @@ pub enum TableState {
     },
 }
 
+impl TableState {
+    /// Returns its name in one word, as it is stored and reported.
+    pub fn word(&self) -> &'static str {
+        match self {
+            TableState::Planned => "planned",
+            TableState::Seeding => "seeding",
+            TableState::CatchingUp => "catching_up",
+            TableState::Joining { .. } => "joining",
+            TableState::Live => "live",
+            TableState::Quarantined { .. } => "quarantined",
+        }
+    }
+}
+
 /// Where a table comes from that joins a lane at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 use leeward_core::dump::{
-    Begun, DUMP_FORMAT, DumpId, DumpKind, DumpedChunk, DumpedTable, Manifest, Moment, Resumed, numbers, resume,
+    Begun, DUMP_FORMAT, DumpId, DumpKind, DumpedChunk, DumpedTable, Manifest, Moment, Resumed, numbers, resume, tag,
 };
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::fingerprint::fingerprint;
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{LeftOutReason, Plan, PlannedTable};
-use leeward_core::port::{Lease, Locks, Servers};
+use leeward_core::port::{ChunkRecord, Lease, Locks, Servers};
 use leeward_core::survey::ObjectFacts;
 use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
@@ -202,8 +202,7 @@ impl Dump<'_> {
         let Start { begun, views, parallel, resumed } = start;
         let is_spread = matches!(begun.moment, Moment::Spread { .. });
         let notes = if is_spread { Notes::Taken } else { Notes::None };
-        let process = leeward_core::dump::DumpId::new(NaiveDateTime::default(), &self.options.maker.process);
-        let process = process.as_str().rsplit('-').next().unwrap_or_default().to_owned();
+        let process = tag(&self.options.maker.process);
         let sink = Sink::new((self.archive, &begun.id), notes, numbers(&begun.plan), process);
         self.tell.tell(Progress::Phase(format!("dumping rows to {} as {}", self.archive.place(), begun.id)));
         let copied = self.copy(&begun.plan, &sink, views, (parallel, resumed.chunks)).await?;
@@ -245,11 +244,7 @@ impl Dump<'_> {
         // A view that is closed at once tells the source's clock.
         let from = self.servers.one_moment(1, &[], Locks::Never).await?.at;
         let begun = self.begin(plan, Moment::Spread { from }).await?;
-        Ok(Start { begun, views: None, parallel: self.fixed(), resumed: Resumed::default() })
-    }
-
-    fn fixed(&self) -> Option<usize> {
-        self.options.parallel
+        Ok(Start { begun, views: None, parallel: self.options.parallel, resumed: Resumed::default() })
     }
 
     /// Takes up the newest unfinished dump of the lane that promises no single moment, by the plan that it followed.
@@ -271,7 +266,7 @@ impl Dump<'_> {
         self.check_shapes(&begun.plan.tables.iter().collect::<Vec<_>>()).await?;
         let resumed = resume(self.archive.kept(&begun.id).await?);
         self.note(format!("going on with {}: {} chunks are there", begun.id, resumed.kept.len()));
-        Ok(Start { begun, views: None, parallel: self.fixed(), resumed })
+        Ok(Start { begun, views: None, parallel: self.options.parallel, resumed })
     }
 
     /// Says what was left of earlier dumps: it takes room, and nobody but a person knows whether it is still under way.
@@ -325,7 +320,7 @@ impl Dump<'_> {
         plan: &Plan,
         sink: &Arc<Sink>,
         views: Option<Arc<Views>>,
-        (parallel, known): (Option<usize>, Vec<leeward_core::port::ChunkRecord>),
+        (parallel, known): (Option<usize>, Vec<ChunkRecord>),
     ) -> Result<Copied, Fault> {
         let servers = IntoStore { servers: self.servers, views, sink: sink.clone() };
         // Nothing on a server is written, so there is nothing to hold a lease of.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use leeward_core::dump::{DumpId, Manifest};
+use leeward_core::dump::{Manifest, tag};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
 use leeward_core::port::{
@@ -197,6 +197,5 @@ fn rows(manifest: &Manifest) -> BTreeMap<TableName, u64> {
 
 /// Names of lanes are shorter than those of tables may be.
 fn restoring(table: &TableName) -> String {
-    let id = DumpId::new(chrono::NaiveDateTime::default(), &table.to_string());
-    format!("restore-{}", id.as_str().rsplit('-').next().unwrap_or_default())
+    format!("restore-{}", tag(&table.to_string()))
 }

@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use leeward_core::brake::Acceptance;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::history::{Grain, Sample};
-use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
+use leeward_core::lane::{LaneRecord, LaneState, TableRecord};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{PLAN_FORMAT, Plan, PlannedTable};
 use leeward_core::port::{ChunkRecord, Control, Event, Lease, LeaseAnswer, LeaseRecord, Records};
@@ -381,7 +381,7 @@ fn table_rows(lane: &str, records: &[&TableRecord]) -> Result<String, Fault> {
             literal(lane),
             literal(&record.name.schema),
             literal(&record.name.table),
-            table_state(&record.state),
+            record.state.word(),
             time_or_null(record.cut_at),
             literal(&json(record)?)
         ))
@@ -425,17 +425,6 @@ fn lane_state(state: &LaneState) -> &'static str {
         LaneState::CatchingUp => "catching_up",
         LaneState::Live => "live",
         LaneState::Blocked { .. } => "blocked",
-    }
-}
-
-fn table_state(state: &TableState) -> &'static str {
-    match state {
-        TableState::Planned => "planned",
-        TableState::Seeding => "seeding",
-        TableState::CatchingUp => "catching_up",
-        TableState::Joining { .. } => "joining",
-        TableState::Live => "live",
-        TableState::Quarantined { .. } => "quarantined",
     }
 }
 

@@ -230,6 +230,17 @@ pub(crate) async fn hand_on(
     table: &PlannedTable,
     take: &mut dyn TakeRows,
 ) -> Result<(), Fault> {
+    hand_on_some(session, query, table, take, |_| Ok(true)).await
+}
+
+/// The same for the rows that `wanted` lets through; the cells behind those of the table are for it alone.
+pub(crate) async fn hand_on_some(
+    session: &mut Session,
+    query: &[u8],
+    table: &PlannedTable,
+    take: &mut dyn TakeRows,
+    mut wanted: impl FnMut(&Row) -> Result<bool, Fault>,
+) -> Result<(), Fault> {
     let width = table.table.wire_columns().len();
     let mut rows = session.stream("read rows", query).await?;
     let mut batch = RowBatch::new(width);
@@ -240,7 +251,10 @@ pub(crate) async fn hand_on(
             RowEvent::EndOfSet => break,
             RowEvent::EndOfAll => return Err(Fault::new(FaultKind::Unexpected, "read rows")),
         };
-        push_row(&mut batch, &row);
+        if !wanted(&row)? {
+            continue;
+        }
+        push_cells(&mut batch, &row, width);
         // A wide row should not be held twice while whoever takes it is waited for.
         drop(row);
         if batch.bytes() >= BATCH_BYTES {

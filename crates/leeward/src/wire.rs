@@ -122,8 +122,13 @@ pub async fn servers(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
 /// # Errors
 /// Those of [`servers`], and what keeps the source from being reached.
 pub async fn servers_for_rows(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
-    let mut source = endpoint(settings, Side::Source).await?;
+    let source = source_for_rows(settings).await?;
     let target = endpoint(settings, Side::Target).await?;
+    Ok(Arc::new(MySqlServers { source, target }))
+}
+
+async fn source_for_rows(settings: &Settings) -> Result<Endpoint, Failure> {
+    let mut source = endpoint(settings, Side::Source).await?;
     if settings.side(Side::Source)?.compression == Compressed::AsMeasured {
         let link = Link::measure(&source).await?;
         source.compression = link.compression();
@@ -134,7 +139,7 @@ pub async fn servers_for_rows(settings: &Settings) -> Result<Arc<dyn Servers>, F
         let (round_trip_ms, carries) = (link.round_trip.as_secs_f64() * 1_000.0, words::bytes(link.bytes_per_s as u64));
         tracing::info!("the source leg {is}: round trip {round_trip_ms:.1} ms, one connection carries {carries}/s");
     }
-    Ok(Arc::new(MySqlServers { source, target }))
+    Ok(source)
 }
 
 /// Returns where the servers are, as far as their names or the prices say.
@@ -154,13 +159,13 @@ fn region_of(_host: &str) -> Option<String> {
     None
 }
 
-/// Returns the source for work that needs no target. Where a target would be reached stands the source, on which every
-/// session is read-only.
+/// Returns the source for work that reads its rows and needs no target. Where a target would be reached stands the source, on
+/// which every session is read-only.
 ///
 /// # Errors
-/// When the source was not given, or AWS cannot be asked.
+/// Those of [`servers_for_rows`].
 pub async fn source_alone(settings: &Settings) -> Result<Arc<dyn Servers>, Failure> {
-    let source = endpoint(settings, Side::Source).await?;
+    let source = source_for_rows(settings).await?;
     Ok(Arc::new(MySqlServers { target: source.clone(), source }))
 }
 

@@ -79,12 +79,18 @@ pub fn retire<'w>(whole: &'w [Whole], lane: &str, keep: Keep, now: NaiveDateTime
     gone
 }
 
+/// Returns the newest whole dump of a lane, which is what there is to fall back on. One on the way of a seed is none: it goes
+/// when the seed is done.
+pub fn newest<'w>(whole: &'w [Whole], lane: &str) -> Option<&'w Whole> {
+    let of_lane = whole.iter().filter(|dump| dump.lane == lane && dump.kind != DumpKind::Seed);
+    of_lane.max_by_key(|dump| (dump.moment.as_of(), &dump.id))
+}
+
 /// Returns how many seconds ago the newest whole dump of a lane showed the source: what would be lost if it were all that is
 /// left. Nothing where there is none. A clock that lies behind counts as now.
 pub fn newest_age_s(whole: &[Whole], lane: &str, now: NaiveDateTime) -> Option<u64> {
-    let of_lane = whole.iter().filter(|dump| dump.lane == lane);
-    let newest = of_lane.map(|dump| dump.moment.as_of()).max()?;
-    Some(u64::try_from((now - newest).num_seconds()).unwrap_or(0))
+    let newest = newest(whole, lane)?;
+    Some(u64::try_from((now - newest.moment.as_of()).num_seconds()).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use super::facts::{ReadinessFacts, seen};
 use super::loss::{as_of, exposure};
 use super::stamp;
 use crate::class::{Class, Strategy};
-use crate::lane::{TableRecord, TableState};
 use crate::plan::{LeftOutReason, PlannedTable};
 
 /// One planned table.
@@ -74,7 +73,7 @@ fn line(facts: &ReadinessFacts, planned: &PlannedTable) -> TableLine {
         name: planned.name().to_string(),
         class: planned.class,
         strategy: planned.strategy,
-        state: record.map(word),
+        state: record.map(|record| record.state.word()),
         as_of: known,
         age_ms: known.and_then(age),
         compared_since,
@@ -97,16 +96,5 @@ pub(super) fn coverage(facts: &ReadinessFacts, lines: &[TableLine]) -> Coverage 
         oldest_ms: ages.and_then(|ages| ages.into_iter().max()),
         excluded,
         refused: left_out.len() as u64 - excluded,
-    }
-}
-
-fn word(record: &TableRecord) -> &'static str {
-    match record.state {
-        TableState::Planned => "planned",
-        TableState::Seeding => "seeding",
-        TableState::CatchingUp => "catching_up",
-        TableState::Joining { .. } => "joining",
-        TableState::Live => "live",
-        TableState::Quarantined { .. } => "quarantined",
     }
 }

@@ -9,11 +9,12 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::plan::PlannedTable;
 use leeward_core::port::{Range, TakeRows};
 use leeward_core::row::{KeyCells, RowBatch};
+use mysql_async::Row;
 
 use super::{counting, read_list};
-use crate::cut::{self, BATCH_BYTES, KEYS_PER_FETCH, hand_on, rest, rows_query};
+use crate::cut::{self, KEYS_PER_FETCH, hand_on, hand_on_some, rows_query};
 use crate::digest::text;
-use crate::session::{RowEvent, Session};
+use crate::session::Session;
 use crate::sql;
 
 /// Rows that were not read with the others.
@@ -31,39 +32,22 @@ pub(super) async fn read_others(
     range: &Range<'_>,
     take: &mut dyn TakeRows,
 ) -> Result<Wide, Fault> {
-    const DOING: &str = "read a chunk";
     let (table, wide_from) = (&range.table.table, take.wide_from());
     let (width, key) = (table.wire_columns().len(), table.key_positions());
     let query = counting(read_list(range, &sql::guarded_list(table, wide_from)));
-    let mut rows = session.stream(DOING, &query).await?;
-    let (mut batch, mut wide) = (RowBatch::new(width), Wide::default());
-    loop {
-        let row = match rows.next().await? {
-            RowEvent::Row(row) => row,
-            RowEvent::EndOfSet => break,
-            RowEvent::EndOfAll => return Err(Fault::new(FaultKind::Unexpected, DOING)),
-        };
-        let bytes = text(&row, width).and_then(|bytes| bytes.parse::<u64>().ok());
-        let bytes = bytes.ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING))?;
+    let mut wide = Wide::default();
+    let is_narrow = |row: &Row| {
+        let bytes = text(row, width).and_then(|bytes| bytes.parse::<u64>().ok());
+        let bytes = bytes.ok_or_else(|| Fault::new(FaultKind::Unexpected, "read a chunk"))?;
         if bytes > wide_from {
             let mut one = RowBatch::new(width);
-            cut::push_cells(&mut one, &row, width);
+            cut::push_cells(&mut one, row, width);
             wide.keys.push(one.key(0, &key));
             wide.widest = wide.widest.max(bytes);
-            continue;
         }
-        cut::push_cells(&mut batch, &row, width);
-        drop(row);
-        if batch.bytes() >= BATCH_BYTES {
-            take.take(std::mem::replace(&mut batch, RowBatch::new(width))).await?;
-        }
-    }
-    if !batch.is_empty() {
-        take.take(batch).await?;
-    }
-    let counted = rest(&mut rows).await?;
-    drop(rows);
-    session.count(&counted);
+        Ok(bytes <= wide_from)
+    };
+    hand_on_some(session, &query, range.table, take, is_narrow).await?;
     Ok(wide)
 }
 
