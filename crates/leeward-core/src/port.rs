@@ -1,20 +1,20 @@
 //! The ports: what the engine asks of the two servers, in the words of the domain. `leeward-mysql` answers with real
 //! servers; a simulator can answer from memory.
 
+mod chunk;
 mod claims;
 mod moment;
+mod shape;
 pub mod store;
 mod sweep;
 mod throttle;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
-use crate::alteration::{Alteration, Statement};
 use crate::brake::Acceptance;
 use crate::digest::{Digest, KeyDigest, RowHash};
 use crate::fault::{Fault, FaultKind};
@@ -25,10 +25,12 @@ use crate::mark::Mark;
 use crate::name::TableName;
 use crate::plan::{Plan, PlannedTable};
 use crate::row::{KeyCells, KeyRange, RowBatch};
-use crate::survey::{ObjectFacts, Survey};
+use crate::survey::ObjectFacts;
 use crate::table::Table;
+pub use chunk::{ChunkLoader, ChunkOf, ChunkReader, ChunkRecord, Feed, LoadMode, Most, RowFeed};
 pub use claims::{Claim, Claims, Crew, Member};
 pub use moment::{Locks, OneMoment};
+pub use shape::{DefinerKept, Definition, Indexes, RowsMeanwhile, Shape, Shapes, TablePart};
 pub use sweep::{Ask, TakeTold, Told};
 pub use throttle::LoadWatch;
 
@@ -475,206 +477,6 @@ impl LeaseRecord {
     pub fn is_held(&self) -> bool {
         !self.promoted && !self.holder.is_empty() && self.age_s <= self.ttl_s
     }
-}
-
-/// One chunk of the seed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChunkRecord {
-    /// The table.
-    pub table: TableName,
-    /// Number within the table, from 0.
-    pub seq: u32,
-    /// The key range in border form.
-    pub keys: KeyRange,
-    /// Whether this is the table's last one.
-    pub last: bool,
-    /// Whether its rows are on the target.
-    pub done: bool,
-    /// Rows copied.
-    pub rows: u64,
-    /// Bytes copied.
-    pub bytes: u64,
-}
-
-/// Reads chunks of the source, each in a short statement of its own. One connection.
-#[async_trait]
-pub trait ChunkReader: Send {
-    /// Reads a range and hands its rows on: in key order, but for those that are wide (see [`TakeRows::wide_from`]), which come
-    /// last.
-    async fn read(&mut self, range: &Range<'_>, take: &mut dyn TakeRows) -> Result<(), Fault>;
-
-    /// Reads several ranges in one round trip, each into a batch of its own, in order. Returns nothing when they hold more
-    /// than `most`: they are not as small as they were thought to be.
-    async fn read_together(&mut self, ranges: &[Range<'_>], most: Most) -> Result<Option<Vec<RowBatch>>, Fault>;
-
-    /// Finds the border `rows` rows after `after`; nothing when the table ends before.
-    async fn border(&mut self, border: &Border<'_>) -> Result<Option<KeyCells>, Fault>;
-
-    /// Finds borders of many tables in few round trips; one that cannot be found costs no other one.
-    async fn borders(&mut self, borders: &[Border<'_>]) -> Result<Vec<Result<Option<KeyCells>, Fault>>, Fault>;
-}
-
-/// How much may be held in memory at once, of what several ranges hold together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Most {
-    /// Bytes of cells.
-    pub bytes: u64,
-    /// Rows.
-    pub rows: u64,
-}
-
-/// Loads chunks into the target, each in one transaction together with its record. One connection.
-#[async_trait]
-pub trait ChunkLoader: Send {
-    /// Loads the rows that arrive on `rows` and commits them with `chunk` marked done, or nothing at all. Returns rows
-    /// and bytes loaded. [`FaultKind::ClaimLost`] when the chunk is another's by now. [`FaultKind::RowsRefused`] when the
-    /// server did not take a bulk load exactly as it was sent: read the chunk again and load it with [`LoadMode::Careful`].
-    async fn load(
-        &mut self,
-        lease: &Lease,
-        chunk: ChunkOf<'_>,
-        mode: LoadMode,
-        rows: RowFeed,
-    ) -> Result<(u64, u64), Fault>;
-
-    /// Loads several chunks that are nobody's claim, all rows of each, in one transaction: all of them or none. Whatever is
-    /// against one of them is against all.
-    async fn load_together(&mut self, lease: &Lease, chunks: &[ChunkOf<'_>], rows: Vec<RowBatch>) -> Result<(), Fault>;
-}
-
-/// A chunk and its table.
-#[derive(Debug, Clone, Copy)]
-pub struct ChunkOf<'a> {
-    /// The table.
-    pub table: &'a PlannedTable,
-    /// The chunk.
-    pub chunk: &'a ChunkRecord,
-    /// The claim on it, where several processes share the copy; nothing where the lease alone is the right to load it.
-    pub claim: Option<Claim>,
-}
-
-/// How a chunk is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadMode {
-    /// As one stream, where the server allows it. The chunk's rows must not be on the target.
-    Bulk,
-    /// Row by row in multi-row statements, taking out rows that stand in the way of a unique index.
-    Careful,
-}
-
-/// Rows on their way from a reader to a loader; bounded by its implementation.
-#[async_trait]
-pub trait Feed: Send {
-    /// Returns the next rows, nothing at the end of the chunk. An error rolls the chunk back.
-    async fn next(&mut self) -> Result<Option<RowBatch>, Fault>;
-}
-
-/// A boxed [`Feed`].
-pub type RowFeed = Box<dyn Feed>;
-
-/// Shapes the target: databases, tables, indexes. DDL commits by itself, so each step can be repeated.
-#[async_trait]
-pub trait Shape: Send {
-    /// Returns which of these tables exist.
-    async fn existing(&mut self, tables: &[TableName]) -> Result<Vec<TableName>, Fault>;
-
-    /// Returns which of these tables, all of which exist, hold a row.
-    async fn filled(&mut self, tables: &[TableName]) -> Result<Vec<TableName>, Fault>;
-
-    /// Creates databases that are missing, with the source's collation.
-    async fn create_schemas(&mut self, schemas: &[crate::survey::SchemaFacts]) -> Result<(), Fault>;
-
-    /// Creates a table that does not exist from the source's DDL, without its foreign keys, which are possible only after
-    /// the rows.
-    async fn create_table(&mut self, name: &TableName, source_ddl: &str, indexes: Indexes) -> Result<(), Fault>;
-
-    /// Returns which of these tables, each with the source's DDL, lack something of a part; those that do not exist are
-    /// among them.
-    async fn incomplete(&mut self, tables: &[(&TableName, &str)], part: TablePart) -> Result<Vec<TableName>, Fault>;
-
-    /// Adds the parts of the source's DDL that the table lacks, in one ALTER each for indexes and foreign keys.
-    async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault>;
-
-    /// Returns the statements that would make the target's table like the source's, in order. Runs none of them. What
-    /// the definitions cannot tell by their texts (new names, what was dropped) stands in `alteration`.
-    async fn alteration(
-        &mut self,
-        name: &TableName,
-        source_ddl: &str,
-        alteration: &Alteration,
-    ) -> Result<Vec<Statement>, Fault>;
-
-    /// Ties every later statement that changes something to a lease: the target itself runs it only while the lease is
-    /// ours, so that a process that was stopped and wakes up changes nothing. Waits for locks are cut short.
-    async fn guard(&mut self, lease: &Lease) -> Result<(), Fault>;
-
-    /// Runs one statement of [`Shape::alteration`].
-    async fn alter(&mut self, name: &TableName, statement: &Statement, rows: RowsMeanwhile) -> Result<(), Fault>;
-
-    /// Creates a view or routine. The definer is kept where the target allows it.
-    async fn create_object(&mut self, object: &ObjectFacts) -> Result<DefinerKept, Fault>;
-}
-
-/// Whether rows are written to a table while it is altered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowsMeanwhile {
-    /// Cycles write them. The server refuses what it could not do without making them wait.
-    Written,
-    /// Nothing is written: the table waits.
-    Waiting,
-}
-
-/// When the secondary indexes of a table that are not unique are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Indexes {
-    /// With the table: one statement less for a table of few rows.
-    WithTable,
-    /// After its rows, which is much cheaper for a table of many.
-    AfterRows,
-}
-
-/// The parts of a table that are added after its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TablePart {
-    /// Secondary indexes.
-    Indexes,
-    /// Foreign keys; their parents must exist.
-    ForeignKeys,
-}
-
-/// Whether an object kept its definer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DefinerKept {
-    /// It has the source's definer.
-    Kept,
-    /// It runs as Leeward's user, because the target refuses foreign definers.
-    Replaced,
-}
-
-/// A table as a server defines it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Definition {
-    /// Its shape.
-    pub table: Table,
-    /// When it was made or altered last, by the server's clock in whole seconds; nothing while that second may still bring
-    /// another change. It tells of what the shape does not hold: comments, CHECKs, partitions.
-    pub since: Option<NaiveDateTime>,
-}
-
-/// Looks at a server's definitions: what changed since the plan.
-#[async_trait]
-pub trait Shapes: Send {
-    /// Returns every table of the databases. As long as nothing has changed it is the very list of the last look.
-    async fn definitions(&mut self, schemas: &[String]) -> Result<Arc<[Definition]>, Fault>;
-
-    /// Surveys these tables for the planner, as far as they exist.
-    async fn survey(&mut self, tables: &[TableName]) -> Result<Survey, Fault>;
-
-    /// Describes these tables anew; those that do not exist are left out.
-    async fn describe(&mut self, tables: &[TableName]) -> Result<Vec<Table>, Fault>;
-
-    /// Returns `SHOW CREATE TABLE` of these tables; those that do not exist are left out.
-    async fn table_ddl(&mut self, tables: &[TableName]) -> Result<Vec<(TableName, String)>, Fault>;
 }
 
 /// Bytes that have passed over the wire between Leeward and one server: after compression, without what TLS adds.
