@@ -300,39 +300,6 @@ resource "aws_iam_role_policy" "report" {
   policy = each.value
 }
 
-# What readiness asks AWS. Describing calls: nothing is changed, and no row or password is read by them.
-data "aws_iam_policy_document" "describe" {
-  provider = aws.target
-
-  statement {
-    sid = "Describe"
-    actions = [
-      "cloudwatch:GetMetricData",                 # crates/leeward-aws/src/facts/metric.rs
-      "ec2:DescribeSecurityGroups",               # crates/leeward-aws/src/facts/ec2.rs
-      "ec2:DescribeSubnets",                      # crates/leeward-aws/src/facts/ec2.rs
-      "kms:DescribeKey",                          # crates/leeward-aws/src/facts/key.rs
-      "rds:DescribeAccountAttributes",            # crates/leeward-aws/src/facts/region.rs
-      "rds:DescribeCertificates",                 # crates/leeward-aws/src/facts/region.rs
-      "rds:DescribeDBClusters",                   # crates/leeward-aws/src/facts/server.rs
-      "rds:DescribeDBInstances",                  # crates/leeward-aws/src/facts/server.rs
-      "rds:DescribeDBSubnetGroups",               # crates/leeward-aws/src/facts/offer.rs
-      "rds:DescribeOrderableDBInstanceOptions",   # crates/leeward-aws/src/facts/offer.rs
-      "rds:DescribeValidDBInstanceModifications", # crates/leeward-aws/src/facts/offer.rs
-      "route53:ListResourceRecordSets",           # crates/leeward-aws/src/facts/route53.rs
-    ]
-    # Most of these take no resource; the README's policy names those of the others.
-    resources = ["*"]
-  }
-}
-
-resource "aws_iam_role_policy" "describe" {
-  provider = aws.target
-
-  name   = "describe"
-  role   = aws_iam_role.report.id
-  policy = data.aws_iam_policy_document.describe.json
-}
-
 # Tasks by the clock that keep dumps.
 
 resource "aws_iam_role" "dump" {
