@@ -1,6 +1,7 @@
 //! A dump: the source's rows, chunk by chunk, into a store of objects. The chunks are found, read and handed on as those of
 //! a seed are; the manifest that makes them a dump is written last. Nothing is written on either server.
 
+mod abandoned;
 mod archive;
 pub(crate) mod codec;
 mod servers;

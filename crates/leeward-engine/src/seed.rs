@@ -75,10 +75,10 @@ pub struct Loaded {
 }
 
 /// One table that is restored by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alone {
-    /// Whether it gets another name. Its foreign keys are then left out: the names that they have may still be taken.
-    pub renamed: bool,
+    /// The name that it has in the dump, where it gets another. Its foreign keys then get others, too: theirs may be taken.
+    pub was: Option<TableName>,
 }
 
 /// How a seed is run.
@@ -368,7 +368,9 @@ impl Seed<'_> {
         self.copy_rows(readers).await?;
         self.finish_tables(&ddl, TablePart::Indexes, "building secondary indexes").await?;
         match &until {
-            Until::Loaded(Loaded { alone: Some(Alone { renamed: true }), .. }) => {}
+            Until::Loaded(Loaded { alone: Some(Alone { was: Some(was) }), .. }) => {
+                self.foreign_keys_beside(&ddl, was).await?;
+            }
             _ => self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?,
         }
         match &until {

@@ -16,6 +16,7 @@ use leeward_engine::seed::{self, COMPARING, COPYING, Found, Others, SeedOptions,
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::traffic::Ledger;
 use super::{Desk, dump, planning, witness};
 use crate::cli::SeedArgs;
 use crate::config::store::StoreUrl;
@@ -86,6 +87,9 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let report = report?;
     if looked_at.is_some_and(|at| at.elapsed() > LOOK_AGAIN_AFTER) {
         witness::look_once(&desk.settings, &lane).await;
+    }
+    if report.role == SeedRole::Led {
+        Ledger::new(&desk.settings, &lane, servers.clone()).await?.end_seed().await;
     }
     let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
     let outcome = SeedOutcome { report, transfer };
