@@ -75,6 +75,10 @@ pub(super) fn keeper(facts: &ReadinessFacts) -> Keeper<'_> {
         }
         (Observed::Known(channels), Observed::Known(source)) => (channels, source),
         _ if marks.value => return Keeper::Leeward,
+        // The process list shows the threads of replication to whoever may see no status.
+        (Observed::Unknown(_), _) if runs_nothing(facts) => {
+            return Keeper::Nobody(marks.at, "no replication runs on it".to_owned());
+        }
         (Observed::Unknown(why), _) => {
             return Keeper::Unseen(Missing {
                 why: format!(
@@ -101,6 +105,11 @@ pub(super) fn keeper(facts: &ReadinessFacts) -> Keeper<'_> {
             Keeper::Nobody(at, is)
         }
     }
+}
+
+fn runs_nothing(facts: &ReadinessFacts) -> bool {
+    let server = facts.target.server.known();
+    server.is_some_and(|server| server.value.is_replica == Observed::Known(false))
 }
 
 /// Returns the GRANT that lets a side's account see its end of a replication.

@@ -26,13 +26,18 @@ pub(in super::super) fn statement(facts: &ReadinessFacts) -> Vec<String> {
         Keeper::Nobody(_, instead) => {
             vec![format!("neither Leeward nor replication keeps the target: nothing of Leeward's is on it, and {instead}")]
         }
-        Keeper::Unseen(missing) => vec![missing.why],
+        // What is not known is told with what would be lost.
+        Keeper::Unseen(_) => Vec::new(),
     }
 }
 
 /// Says what would be lost; nothing where Leeward's own marks tell it.
 pub(in super::super) fn lost(facts: &ReadinessFacts) -> Option<Vec<String>> {
-    let Keeper::Replication(channel) = keeper(facts) else { return None };
+    let channel = match keeper(facts) {
+        Keeper::Replication(channel) => channel,
+        Keeper::Unseen(missing) => return Some(vec![format!("nobody knows what would be lost: {}", missing.why)]),
+        Keeper::Leeward | Keeper::Both(_) | Keeper::Nobody(..) => return None,
+    };
     let Channel { applied, received, .. } = channel.value;
     let mut words = vec![match proved_age_ms(facts) {
         Some(age_ms) => format!(

@@ -43,7 +43,7 @@ fn replicated() -> ReadinessFacts {
         marks: known(false),
         channels: known(vec![channel()]),
         source: known(ServerId { number: 11, uuid: None }),
-        catch_up: known(CatchUp { end: position(900), passage: Passage::Passed, waited_ms: 20 }),
+        catch_up: known(CatchUp { end: position(900), passage: Passage::Passed, waited_ms: 2_000 }),
         proof: told(Proof {
             evidence_schema: PROOF_SCHEMA,
             leeward: "0".to_owned(),
@@ -58,6 +58,7 @@ fn replicated() -> ReadinessFacts {
         object.status = "SLAVESIDE_DISABLED".to_owned();
     }
     *change(&mut facts.target.objects) = objects;
+    change(&mut facts.target.server).is_replica = Observed::Known(true);
     change(&mut facts.target.server).variables.insert("read_only".to_owned(), "ON".to_owned());
     for account in change(&mut facts.target.accounts) {
         account.locked = Observed::Known(false);
@@ -107,9 +108,9 @@ fn a_replica_without_anything_of_leewards_can_take_over() {
     let open: Vec<_> = verdict.checks.iter().filter(|check| check.status.is_open()).collect();
     assert!(open.is_empty(), "{open:#?}");
     assert_eq!(verdict.verdict, Verdict::Ready);
-    assert_eq!(verdict.rpo.measured_s, Some(0.02));
+    assert_eq!(verdict.rpo.measured_s, Some(2.0));
     let words = verdict.words.join("\n");
-    for told in ["the servers keep the target themselves", "at most the last 20 ms", "RESET REPLICA ALL"] {
+    for told in ["the servers keep the target themselves", "at most the last 2.0 s", "RESET REPLICA ALL"] {
         assert!(words.contains(told), "{told} is not in: {words}");
     }
     for id in ["SYNC-06", "SYNC-08"] {
@@ -121,7 +122,7 @@ fn a_replica_without_anything_of_leewards_can_take_over() {
 #[test]
 fn what_keeps_the_target_is_told_and_never_guessed() {
     type Kept = (&'static str, fn(&mut ReadinessFacts), &'static str, super::Status, &'static str);
-    let cases: [Kept; 6] = [
+    let cases: [Kept; 7] = [
         ("neither", |facts| change(&mut facts.beside.channels).clear(), "SYNC-01", Fail, "it is no replica"),
         ("of another source", |facts| stream(facts).source.number = 12, "SYNC-01", Fail, "from elsewhere"),
         (
@@ -143,6 +144,16 @@ fn what_keeps_the_target_is_told_and_never_guessed() {
             "SYNC-01",
             Unknown,
             "TO `leeward`@`%`;",
+        ),
+        (
+            "not to be seen, and the process list shows that none runs",
+            |facts| {
+                facts.beside.channels = Observed::Unknown("1227".into());
+                change(&mut facts.target.server).is_replica = Observed::Known(false);
+            },
+            "SYNC-01",
+            Fail,
+            "no replication runs",
         ),
         ("the source is silent", |facts| facts.beside.source = Observed::Unknown("gone".into()), "SYNC-01", Unknown, "gone"),
         ("both", |facts| facts.beside.marks = known(true), "SYNC-04", Fail, "two writers"),
@@ -278,7 +289,7 @@ fn content_is_judged_by_the_evidence_of_verify_and_by_nothing_else() {
     table_of(
         "DATA-02",
         &[
-            ("it is old", |facts| proof(facts).source_at = at(-86_400 * 3), Warn, "3 d"),
+            ("it is old", |facts| proof(facts).source_at = at(-86_400 * 8), Warn, "8.0 days"),
             ("it is too old", |facts| proof(facts).source_at = at(-86_400 * 60), Fail, "compared"),
             ("there is none", |facts| facts.beside.proof = super::Asked::untold("no file is named"), Unknown, "no file"),
             ("it lies in the future", |facts| proof(facts).source_at = at(9_000), Unknown, "future"),
