@@ -144,7 +144,8 @@ fn is(verdict: &Value, id: &str, status: &str, word: &str) -> Result<()> {
 
 fn outcome(found: &Value, table: &str) -> Result<String> {
     let tables = found["tables"].as_array().context("tables")?;
-    let line = tables.iter().find(|line| line["name"].to_string().contains(table)).context("the table is not listed")?;
+    let line =
+        tables.iter().find(|line| line["name"].to_string().contains(table)).context("the table is not listed")?;
     Ok(line["outcome"]["outcome"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -252,7 +253,8 @@ each_kind! {
             Ok((row(stage.target(), sql).await?.get::<u64, _>(0) == Some(1)).then_some(()))
         })
         .await?;
-        let seeing = std::mem::replace(&mut stage.target_url, stage.target().url("blind", PASSWORD));
+        let blind = stage.target().url("blind", PASSWORD);
+        let seeing = std::mem::replace(&mut stage.target_url, blind);
         let seen = readiness(&stage).await?;
         let monitor = match kind {
             Kind::MariaDb => "GRANT SLAVE MONITOR ON *.* TO ",

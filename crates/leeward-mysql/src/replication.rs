@@ -152,12 +152,9 @@ impl Words {
             // Of all connections; the plain form shows one.
             Flavor::MariaDb => old("SHOW ALL SLAVES STATUS", "Connection_name"),
             Flavor::MySql if session.version() < REPLICA_SINCE => old("SHOW SLAVE STATUS", "Channel_Name"),
-            Flavor::MySql => Words {
-                status: "SHOW REPLICA STATUS",
-                channel: "Channel_Name",
-                source: "Source",
-                replica: "Replica",
-            },
+            Flavor::MySql => {
+                Words { status: "SHOW REPLICA STATUS", channel: "Channel_Name", source: "Source", replica: "Replica" }
+            }
         }
     }
 }
@@ -169,9 +166,8 @@ fn channel(row: &Row, Words { channel, source, replica, .. }: &Words) -> Option<
         text(row, at)
     };
     let count = |name: &str| cell(name).and_then(|digits| digits.parse::<u64>().ok());
-    let position = |file: &str, offset: &str| {
-        Some(LogPosition { file: cell(file).unwrap_or_default(), offset: count(offset)? })
-    };
+    let position =
+        |file: &str, offset: &str| Some(LogPosition { file: cell(file).unwrap_or_default(), offset: count(offset)? });
     let uuid = cell(&format!("{source}_UUID")).filter(|uuid| !uuid.is_empty());
     Some(Channel {
         name: cell(channel)?,

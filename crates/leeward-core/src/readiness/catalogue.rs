@@ -10,7 +10,13 @@ use super::{
 
 type Run = fn(&ReadinessFacts) -> Answer;
 
-pub(super) const fn state(id: &'static str, severity: Severity, title: &'static str, expected: &'static str, run: Run) -> Check {
+pub(super) const fn state(
+    id: &'static str,
+    severity: Severity,
+    title: &'static str,
+    expected: &'static str,
+    run: Run,
+) -> Check {
     Check {
         id,
         title,
@@ -27,7 +33,13 @@ pub(super) const fn state(id: &'static str, severity: Severity, title: &'static 
     }
 }
 
-pub(super) const fn sql(id: &'static str, severity: Severity, title: &'static str, expected: &'static str, run: Run) -> Check {
+pub(super) const fn sql(
+    id: &'static str,
+    severity: Severity,
+    title: &'static str,
+    expected: &'static str,
+    run: Run,
+) -> Check {
     Check { kind: EvidenceKind::Sql, ..state(id, severity, title, expected, run) }
 }
 

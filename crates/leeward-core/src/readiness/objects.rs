@@ -185,7 +185,9 @@ pub(super) fn triggers_replicated(facts: &ReadinessFacts) -> Answer {
     let (at, unlike) = replicated(facts, ObjectKind::Trigger, "TRIGGER", "triggers", without_definer)?;
     Ok(match unlike.is_empty() {
         true => Outcome::pass(at, "every trigger of the source is on the target"),
-        false => Outcome::fail(at, format!("not on the target as on the source: {}", listed(&unlike)), MISSED_BY_REPLICA),
+        false => {
+            Outcome::fail(at, format!("not on the target as on the source: {}", listed(&unlike)), MISSED_BY_REPLICA)
+        }
     })
 }
 
@@ -203,13 +205,13 @@ pub(super) fn events_replicated(facts: &ReadinessFacts) -> Answer {
     } else if !unlike.is_empty() {
         Outcome::fail(at, format!("not on the target as on the source: {}", listed(&unlike)), MISSED_BY_REPLICA)
     } else {
-        let says = format!("{} events are there, none enabled; the runbook enables them after the promotion", events.len());
+        let says =
+            format!("{} events are there, none enabled; the runbook enables them after the promotion", events.len());
         Outcome::pass(at, says)
     })
 }
 
-const MISSED_BY_REPLICA: &str =
-    "replication should have made them: look for filters, and for who changed them on the replica; make the replica anew";
+const MISSED_BY_REPLICA: &str = "replication should have made them: look for filters, and for who changed them on the replica; make the replica anew";
 
 /// Returns the objects of a kind on the source that the target lacks or has otherwise.
 fn replicated(

@@ -57,7 +57,8 @@ impl Proof {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Proof, String> {
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
         let schema = value.get("evidence_schema").and_then(serde_json::Value::as_u64);
         match schema {
             None => return Err("`leeward verify --evidence` has not written it".to_owned()),

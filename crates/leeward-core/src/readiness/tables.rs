@@ -71,9 +71,7 @@ fn replicated(facts: &ReadinessFacts, planned: &PlannedTable) -> Option<TableLin
         return None;
     }
     let proof = facts.beside.proof.value();
-    let equal = proof.filter(|proof| {
-        proof.of(planned.name()).is_some_and(|line| line.result == ProofResult::Equal)
-    });
+    let equal = proof.filter(|proof| proof.of(planned.name()).is_some_and(|line| line.result == ProofResult::Equal));
     let compared_since = equal.map(|proof| proof.source_at);
     let age_ms = beside::proved_age_ms(facts);
     let now = facts.source_now().ok().map(|now| now.value);

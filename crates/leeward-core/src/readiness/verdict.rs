@@ -95,7 +95,8 @@ pub struct Readiness {
 
 /// Runs every check and concludes.
 pub fn judge(facts: &ReadinessFacts) -> Readiness {
-    let checks: Vec<CheckResult> = CATALOGUE.iter().map(|check| result(beside::stand_in(check, facts), facts)).collect();
+    let checks: Vec<CheckResult> =
+        CATALOGUE.iter().map(|check| result(beside::stand_in(check, facts), facts)).collect();
     let mut words = statement(facts);
     words.extend(beside::statement(facts));
     words.extend(about_platform(facts, &checks));

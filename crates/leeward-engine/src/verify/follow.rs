@@ -39,7 +39,9 @@ impl Following {
                 "the replica has not applied within {} s what the source had written up to {end}",
                 CATCH_UP_MAX.as_secs()
             )),
-            Passage::Stopped => Reached::No(format!("the replica does not apply what the source had written up to {end}")),
+            Passage::Stopped => {
+                Reached::No(format!("the replica does not apply what the source had written up to {end}"))
+            }
         })
     }
 }

@@ -103,7 +103,8 @@ impl Ends {
             _ if marks => KeptBy::Leeward,
             (Err(fault), _) => unseen(fault, Side::Target),
             (Ok(channels), _) if channels.is_empty() => KeptBy::Nobody(
-                "nothing of Leeward's is on the target, and it is no replica: nothing is known to keep it in step".to_owned(),
+                "nothing of Leeward's is on the target, and it is no replica: nothing is known to keep it in step"
+                    .to_owned(),
             ),
             (Ok(_), Err(why)) => KeptBy::Unseen(format!(
                 "the target is a replica; whether of the source could not be seen, so that lag may show as a difference: {why}"

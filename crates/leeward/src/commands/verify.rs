@@ -71,9 +71,8 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let target = wire::endpoint(&desk.settings, Side::Target).await?;
     let marks = wire::control(&target).await?.exists().await?;
     let (kept, following) = Ends::look(desk, &target).await.follow(marks).await;
-    let comparing = async {
-        verify::run(servers.as_ref(), &chosen, following, show.as_ref(), &stop).await.map_err(unfinished)
-    };
+    let comparing =
+        async { verify::run(servers.as_ref(), &chosen, following, show.as_ref(), &stop).await.map_err(unfinished) };
     let found = tokio::try_join!(planning::refuse_same_server(desk), comparing).map(|((), found)| found);
     show.finish();
     let found = found?;

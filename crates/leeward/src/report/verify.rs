@@ -52,12 +52,7 @@ pub struct VerifyOutcome {
 
 impl VerifyOutcome {
     /// Makes the report of what the engine found.
-    pub fn new(
-        found: VerifyReport,
-        left_out: &[LeftOut],
-        kept: KeptBy,
-        transfer: Option<Transfer>,
-    ) -> VerifyOutcome {
+    pub fn new(found: VerifyReport, left_out: &[LeftOut], kept: KeptBy, transfer: Option<Transfer>) -> VerifyOutcome {
         VerifyOutcome {
             schema: 1,
             kept,
@@ -154,7 +149,9 @@ fn details(table: &TableVerdict, kept: &KeptBy) -> String {
         }
         Outcome::Unsettled { reason } => {
             let _ = writeln!(text, "\n{name} differs, and that may be lag alone: {}", printable(reason));
-            text.push_str("  what to do: see that it catches up (leeward readiness: SYNC-01 to 04), then compare again\n");
+            text.push_str(
+                "  what to do: see that it catches up (leeward readiness: SYNC-01 to 04), then compare again\n",
+            );
         }
         Outcome::Failed { reason, remedy } => {
             let _ = writeln!(text, "\n{name} was not compared: {}", printable(reason));

@@ -19,7 +19,8 @@ const REBUILD: &str = "find out on the target what the statement met (its error 
                        by key); set the rows right and start replication again, or make the replica anew. Do not skip \
                        it: the replica then differs for good";
 
-const COMPARE: &str = "run `leeward verify --evidence FILE` every night, and name the file to readiness: --evidence FILE";
+const COMPARE: &str =
+    "run `leeward verify --evidence FILE` every night, and name the file to readiness: --evidence FILE";
 
 fn channel(facts: &ReadinessFacts) -> Result<Dated<&Channel>, Missing> {
     match keeper(facts) {
@@ -57,10 +58,8 @@ pub(super) fn two_writers(facts: &ReadinessFacts) -> Answer {
 /// they are 0 while nothing arrives.
 pub(super) fn lag(facts: &ReadinessFacts) -> Answer {
     let Dated { at, value: channel } = channel(facts)?;
-    let caught_up = seen(&facts.beside.catch_up, "how far the target has come").map_err(|missing| Missing {
-        remedy: missing.remedy.or_else(|| grant(facts, Side::Source)),
-        ..missing
-    })?;
+    let caught_up = seen(&facts.beside.catch_up, "how far the target has come")
+        .map_err(|missing| Missing { remedy: missing.remedy.or_else(|| grant(facts, Side::Source)), ..missing })?;
     let CatchUp { end, passage, waited_ms } = &caught_up.value;
     let at = at.min(caught_up.at);
     let waited_ms = i64::try_from(*waited_ms).unwrap_or(i64::MAX);
@@ -70,7 +69,8 @@ pub(super) fn lag(facts: &ReadinessFacts) -> Answer {
         Some(seconds) => format!("it believes to be {seconds} s behind"),
         None => "it does not say by how many seconds".to_owned(),
     };
-    let delay = if channel.delay_s > 0 { format!(", delayed by {} s on purpose", channel.delay_s) } else { String::new() };
+    let delay =
+        if channel.delay_s > 0 { format!(", delayed by {} s on purpose", channel.delay_s) } else { String::new() };
     let objective = format!("objective {} s", facts.settings.rpo_s);
     let remedy = "find out what holds the replica up (long transactions, tables without a key, a smaller instance, a set \
                   delay); or set a larger objectives.rpo";
@@ -100,7 +100,8 @@ pub(super) fn lag(facts: &ReadinessFacts) -> Answer {
             "look at the receiver (SYNC-03) and at the network between both Regions",
         )),
         Passage::NotYet => {
-            let believed_ms = channel.behind_s.map(|seconds| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX));
+            let believed_ms =
+                channel.behind_s.map(|seconds| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX));
             let Some(believed_ms) = believed_ms else {
                 let why = format!("more than {}, and {believed}: {stands}{delay}", duration(waited_ms));
                 return Err(Missing::with_remedy(why, remedy));
@@ -189,7 +190,8 @@ pub(super) fn errors(facts: &ReadinessFacts) -> Answer {
 pub(super) fn coverage(facts: &ReadinessFacts) -> Answer {
     let channel = channel(facts)?;
     let filters = channel.value.own_filters();
-    let (source, target) = (seen(&facts.source.tables, "the source's tables")?, seen(&facts.target.tables, "the target's tables")?);
+    let (source, target) =
+        (seen(&facts.source.tables, "the source's tables")?, seen(&facts.target.tables, "the target's tables")?);
     let mut at = channel.at.min(source.at).min(target.at);
     for side in [Side::Source, Side::Target] {
         at = at.min(sees(facts, side, "SELECT", "tables")?);
@@ -288,7 +290,10 @@ pub(super) fn content(facts: &ReadinessFacts) -> Answer {
         Outcome::fail(facts.now, format!("not compared: {}", listed(&never)), COMPARE)
     } else if !unsettled.is_empty() {
         let why = format!("differed, and had not come to where the source was: {}", listed(&unsettled));
-        return Err(Missing::with_remedy(why, "compare again when the replica has caught up: `leeward verify --evidence FILE`"));
+        return Err(Missing::with_remedy(
+            why,
+            "compare again when the replica has caught up: `leeward verify --evidence FILE`",
+        ));
     } else {
         Outcome::pass(facts.now, format!("{} tables compared whole, no row differs", plan.tables.len()))
     };

@@ -101,7 +101,11 @@ pub(super) fn keeper(facts: &ReadinessFacts) -> Keeper<'_> {
         (None, true) => Keeper::Leeward,
         (None, false) => {
             let others: Vec<String> = channels.value.iter().map(Channel::label).collect();
-            let is = format!("it replicates from elsewhere ({}), the source is server {}", others.join(", "), source.value.number);
+            let is = format!(
+                "it replicates from elsewhere ({}), the source is server {}",
+                others.join(", "),
+                source.value.number
+            );
             Keeper::Nobody(at, is)
         }
     }

@@ -13,17 +13,25 @@ const POSITIONS: &str = "the end of the source's binary log, and the target's ow
 const FILE: &str = "the evidence that `leeward verify --evidence` wrote";
 
 /// GRANTs without which replication cannot be seen.
-const GRANTS: &[&str] = &[
-    "REPLICATION CLIENT on both sides (MariaDB: BINLOG MONITOR on the source, SLAVE MONITOR on the target)",
-];
+const GRANTS: &[&str] =
+    &["REPLICATION CLIENT on both sides (MariaDB: BINLOG MONITOR on the source, SLAVE MONITOR on the target)"];
 const RPO: &[&str] = &["objectives.rpo", "checks.rpo_warn_factor"];
 
 /// Where the servers replicate.
 static REPLICATED: [Check; 14] = [
-    sql("SYNC-01", Blocker, "measured RPO", "what the source had committed is applied within the objective", checks::lag)
-        .from(POSITIONS)
-        .rules("up to checks.rpo_warn_factor times the objective, or not proved by positions", "more, or it applies nothing")
-        .by(GRANTS, RPO),
+    sql(
+        "SYNC-01",
+        Blocker,
+        "measured RPO",
+        "what the source had committed is applied within the objective",
+        checks::lag,
+    )
+    .from(POSITIONS)
+    .rules(
+        "up to checks.rpo_warn_factor times the objective, or not proved by positions",
+        "more, or it applies nothing",
+    )
+    .by(GRANTS, RPO),
     sql("SYNC-02", Blocker, "lag of every table", "no table is left out, and the whole is in time", checks::table_lag)
         .from(STATUS)
         .rules("as SYNC-01", "filters leave tables out, or as SYNC-01")
@@ -36,14 +44,22 @@ static REPLICATED: [Check; 14] = [
         .from(STATUS)
         .rules("never", "an error number is not 0")
         .by(GRANTS, &[]),
-    sql("SYNC-05", Blocker, "coverage", "every base table of the source is on the target, no filters", checks::coverage)
-        .from("information_schema.TABLES of both sides, and the replication filters of the target")
-        .by(GRANTS, &[]),
-    sql("SYNC-06", High, "classes hold", "does not apply beside native replication", checks::without_marks).from(STATUS),
+    sql(
+        "SYNC-05",
+        Blocker,
+        "coverage",
+        "every base table of the source is on the target, no filters",
+        checks::coverage,
+    )
+    .from("information_schema.TABLES of both sides, and the replication filters of the target")
+    .by(GRANTS, &[]),
+    sql("SYNC-06", High, "classes hold", "does not apply beside native replication", checks::without_marks)
+        .from(STATUS),
     sql("SYNC-07", High, "every table has a key", "a primary or unique key", checks::keyless)
         .from("information_schema.STATISTICS of the source")
         .rules("a table has none: the replica reads it whole for each row", "never"),
-    sql("SYNC-08", Medium, "marks move", "does not apply beside native replication", checks::without_marks).from(STATUS),
+    sql("SYNC-08", Medium, "marks move", "does not apply beside native replication", checks::without_marks)
+        .from(STATUS),
     evidence(sql("DATA-01", Blocker, "content is equal", "every table compared whole, no difference", checks::content)),
     evidence(sql("DATA-02", High, "age of that proof", "within checks.verify_age_warn", checks::content_age))
         .rules("older than checks.verify_age_warn", "older than checks.verify_age_fail")
@@ -61,13 +77,15 @@ static REPLICATED: [Check; 14] = [
 ];
 
 /// Where nothing keeps the target, or nobody can see what does.
-static NOBODY: [Check; 1] = [sql("SYNC-01", Blocker, "measured RPO", "something keeps the target in step", checks::nobody)
-    .from("Leeward's control schema on the target, and its replication status")
-    .by(GRANTS, &[])];
+static NOBODY: [Check; 1] =
+    [sql("SYNC-01", Blocker, "measured RPO", "something keeps the target in step", checks::nobody)
+        .from("Leeward's control schema on the target, and its replication status")
+        .by(GRANTS, &[])];
 
 /// Where Leeward and the servers both do.
-static TWICE: [Check; 1] = [sql("SYNC-04", Blocker, "nothing waits for a person", "one writer alone", checks::two_writers)
-    .from("Leeward's control schema on the target, and its replication status")];
+static TWICE: [Check; 1] =
+    [sql("SYNC-04", Blocker, "nothing waits for a person", "one writer alone", checks::two_writers)
+        .from("Leeward's control schema on the target, and its replication status")];
 
 const fn evidence(check: Check) -> Check {
     Check { kind: EvidenceKind::File, class: EvidenceClass::Tested, evidence: FILE, ..check }

@@ -24,7 +24,9 @@ pub(in super::super) fn statement(facts: &ReadinessFacts) -> Vec<String> {
             vec![format!("both Leeward and {} write the target: one of them must go", channel.value.label())]
         }
         Keeper::Nobody(_, instead) => {
-            vec![format!("neither Leeward nor replication keeps the target: nothing of Leeward's is on it, and {instead}")]
+            vec![format!(
+                "neither Leeward nor replication keeps the target: nothing of Leeward's is on it, and {instead}"
+            )]
         }
         // What is not known is told with what would be lost.
         Keeper::Unseen(_) => Vec::new(),
@@ -66,8 +68,11 @@ fn promotion(facts: &ReadinessFacts) -> String {
             server.id, server.region
         ),
         (Platform::Rds, server) => {
-            let (id, region) = server.map_or(("TARGET", "REGION"), |server| (server.id.as_str(), server.region.as_str()));
-            format!("aws rds promote-read-replica --db-instance-identifier {id} --region {region} (not while it is backing up)")
+            let (id, region) =
+                server.map_or(("TARGET", "REGION"), |server| (server.id.as_str(), server.region.as_str()));
+            format!(
+                "aws rds promote-read-replica --db-instance-identifier {id} --region {region} (not while it is backing up)"
+            )
         }
         (Platform::SelfManaged, _) => {
             "STOP REPLICA; RESET REPLICA ALL; SET GLOBAL read_only=0 (MariaDB: STOP SLAVE; RESET SLAVE ALL)".to_owned()

@@ -155,7 +155,13 @@ fn what_keeps_the_target_is_told_and_never_guessed() {
             Fail,
             "no replication runs",
         ),
-        ("the source is silent", |facts| facts.beside.source = Observed::Unknown("gone".into()), "SYNC-01", Unknown, "gone"),
+        (
+            "the source is silent",
+            |facts| facts.beside.source = Observed::Unknown("gone".into()),
+            "SYNC-01",
+            Unknown,
+            "gone",
+        ),
         ("both", |facts| facts.beside.marks = known(true), "SYNC-04", Fail, "two writers"),
     ];
     for (what, alter, id, status, word) in cases {
@@ -279,11 +285,26 @@ fn content_is_judged_by_the_evidence_of_verify_and_by_nothing_else() {
         "DATA-01",
         &[
             ("a row differs", |facts| proof(facts).tables[1].result = ProofResult::Different, Fail, "shop.orders"),
-            ("one was not compared", |facts| proof(facts).tables[1].result = ProofResult::NotCompared, Fail, "not compared"),
+            (
+                "one was not compared",
+                |facts| proof(facts).tables[1].result = ProofResult::NotCompared,
+                Fail,
+                "not compared",
+            ),
             ("one is not in it", |facts| proof(facts).tables.truncate(1), Fail, "not compared: shop.orders"),
-            ("one was on its way", |facts| proof(facts).tables[1].result = ProofResult::Unsettled, Unknown, "caught up"),
+            (
+                "one was on its way",
+                |facts| proof(facts).tables[1].result = ProofResult::Unsettled,
+                Unknown,
+                "caught up",
+            ),
             ("it is of another pair", |facts| proof(facts).target = "else".to_owned(), Unknown, "another target"),
-            ("there is none", |facts| facts.beside.proof = super::Asked::untold("no file is named"), Unknown, "--evidence"),
+            (
+                "there is none",
+                |facts| facts.beside.proof = super::Asked::untold("no file is named"),
+                Unknown,
+                "--evidence",
+            ),
         ],
     );
     table_of(
@@ -291,7 +312,12 @@ fn content_is_judged_by_the_evidence_of_verify_and_by_nothing_else() {
         &[
             ("it is old", |facts| proof(facts).source_at = at(-86_400 * 8), Warn, "8.0 days"),
             ("it is too old", |facts| proof(facts).source_at = at(-86_400 * 60), Fail, "compared"),
-            ("there is none", |facts| facts.beside.proof = super::Asked::untold("no file is named"), Unknown, "no file"),
+            (
+                "there is none",
+                |facts| facts.beside.proof = super::Asked::untold("no file is named"),
+                Unknown,
+                "no file",
+            ),
             ("it lies in the future", |facts| proof(facts).source_at = at(9_000), Unknown, "future"),
         ],
     );
@@ -299,7 +325,8 @@ fn content_is_judged_by_the_evidence_of_verify_and_by_nothing_else() {
 
 #[test]
 fn objects_and_accounts_are_those_of_a_replica() {
-    let lose = |kind| move |facts: &mut ReadinessFacts| change(&mut facts.target.objects).retain(|object| object.kind != kind);
+    let lose =
+        |kind| move |facts: &mut ReadinessFacts| change(&mut facts.target.objects).retain(|object| object.kind != kind);
     let mut facts = replicated();
     lose(ObjectKind::Trigger)(&mut facts);
     assert_eq!(check(&facts, "SCH-04").status, Fail);
@@ -309,7 +336,9 @@ fn objects_and_accounts_are_those_of_a_replica() {
         "SCH-05",
         &[(
             "an event would run twice",
-            |facts| change(&mut facts.target.objects).iter_mut().for_each(|object| object.status = "ENABLED".to_owned()),
+            |facts| {
+                change(&mut facts.target.objects).iter_mut().for_each(|object| object.status = "ENABLED".to_owned())
+            },
             Fail,
             "enabled on the target",
         )],

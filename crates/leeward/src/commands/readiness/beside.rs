@@ -75,6 +75,8 @@ fn proof(path: Option<&Path>, now: NaiveDateTime) -> Asked<Proof> {
             let call = format!("{shown}, SHA-256 {}", Drill::hash(text.as_bytes()));
             Asked::Told(Told { at: now, call, value: proof })
         }
-        Err(why) => Asked::Untold(Untold { why: format!("{shown} is no evidence of a comparison: {why}"), remedy: None }),
+        Err(why) => {
+            Asked::Untold(Untold { why: format!("{shown} is no evidence of a comparison: {why}"), remedy: None })
+        }
     }
 }
