@@ -32,7 +32,7 @@ pub use chunk::{ChunkLoader, ChunkOf, ChunkReader, ChunkRecord, Feed, LoadMode, 
 pub use claims::{Claim, Claims, Crew, Member};
 pub use moment::{Locks, OneMoment};
 pub use replication::{BinaryLog, Replica};
-pub use shape::{DefinerKept, Definition, Indexes, RowsMeanwhile, Shape, Shapes, TablePart};
+pub use shape::{DefinerKept, Definition, Indexes, KeyBeside, RowsMeanwhile, Shape, Shapes, TablePart};
 pub use sweep::{Ask, TakeTold, Told};
 pub use throttle::LoadWatch;
 
