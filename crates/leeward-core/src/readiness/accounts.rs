@@ -329,7 +329,10 @@ pub(super) fn onlooker_privs(facts: &ReadinessFacts) -> Answer {
     privileges(facts, &needs)
 }
 
-fn privileges(facts: &ReadinessFacts, needs_of: &dyn Fn(&ServerFacts, &[String], Side) -> Vec<Need>) -> Answer {
+/// Says what an account of Leeward's needs on one side.
+type Needs<'a> = &'a dyn Fn(&ServerFacts, &[String], Side) -> Vec<Need>;
+
+fn privileges(facts: &ReadinessFacts, needs_of: Needs<'_>) -> Answer {
     let schemas = facts.schema_names()?;
     let mut at = facts.now;
     let (mut lacking, mut remedies, mut required) = (Vec::new(), Vec::new(), false);
