@@ -30,6 +30,7 @@ mod many_tables;
 mod marks;
 mod memory;
 mod merge;
+mod native_replica;
 mod readiness;
 mod readiness_rds;
 mod report;

@@ -25,6 +25,7 @@ pub mod planner;
 pub mod policy;
 pub mod port;
 pub mod readiness;
+pub mod replication;
 pub mod row;
 pub mod row_text;
 pub mod scrub;

@@ -4,6 +4,7 @@
 mod chunk;
 mod claims;
 mod moment;
+mod replication;
 mod shape;
 pub mod store;
 mod sweep;
@@ -30,6 +31,7 @@ use crate::table::Table;
 pub use chunk::{ChunkLoader, ChunkOf, ChunkReader, ChunkRecord, Feed, LoadMode, Most, RowFeed};
 pub use claims::{Claim, Claims, Crew, Member};
 pub use moment::{Locks, OneMoment};
+pub use replication::{BinaryLog, Replica};
 pub use shape::{DefinerKept, Definition, Indexes, KeyBeside, RowsMeanwhile, Shape, Shapes, TablePart};
 pub use sweep::{Ask, TakeTold, Told};
 pub use throttle::LoadWatch;

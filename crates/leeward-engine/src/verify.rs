@@ -3,8 +3,10 @@
 //!
 //! A target that is being synced, or a replica, may lag behind the source's view. Rows that differ are therefore looked
 //! at again in later views of both sides: only what stays the same and different is a difference; what keeps moving is
-//! reported as unverified, never as equal (T25).
+//! reported as unverified, never as equal (T25). A target that replicates from the source by itself is waited for before
+//! each of these views ([`follow`]), so that no lag is taken for a difference, however long it is.
 
+mod follow;
 mod narrow;
 mod pass;
 
@@ -23,7 +25,9 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::progress::{Progress, Tell};
-use pass::{Differs, Failed, Seen};
+pub use follow::Following;
+use follow::Reached;
+use pass::{Differs, Failed, Seen, Total};
 
 /// Differing rows of one table that are looked at again and named; past it the count alone is told.
 const KEYS_MAX: usize = 10_000;
@@ -75,6 +79,11 @@ pub enum Outcome {
         /// Rows on the target.
         target_rows: u64,
     },
+    /// Rows differ, and the target has not yet applied what the source had written: that may be all. Not known to be equal.
+    Unsettled {
+        /// What the target has not come to.
+        reason: String,
+    },
     /// It could not be compared.
     Failed {
         /// Why.
@@ -108,22 +117,76 @@ struct Views<'a> {
     target: Box<dyn Cut + 'a>,
 }
 
-/// Compares tables. A stop is obeyed at once: nothing is written, so nothing has to be brought to an end.
+/// The connections that views are opened on: source and target.
+type Sides<'a> = (&'a mut dyn Source, &'a mut dyn Source);
+
+/// Compares tables; a target that follows the source by replication of its own is waited for. A stop is obeyed at once:
+/// nothing is written, so nothing has to be brought to an end.
 pub async fn run(
     servers: &dyn Servers,
     tables: &[&PlannedTable],
+    following: Option<Following>,
     tell: &dyn Tell,
     stop: &CancellationToken,
 ) -> Result<VerifyReport, Fault> {
     tokio::select! {
         biased;
         () = stop.cancelled() => Err(Fault::new(FaultKind::Stopped, "compare tables")),
-        report = compare(servers, tables, tell) => report,
+        report = compare(servers, tables, following, tell) => report,
     }
 }
 
-/// The walker cuts ranges over a connection of its own while the source is still being connected.
-async fn compare(servers: &dyn Servers, tables: &[&PlannedTable], tell: &dyn Tell) -> Result<VerifyReport, Fault> {
+async fn compare(
+    servers: &dyn Servers,
+    tables: &[&PlannedTable],
+    mut following: Option<Following>,
+    tell: &dyn Tell,
+) -> Result<VerifyReport, Fault> {
+    if let Some(following) = &mut following {
+        tell.tell(Progress::Note("waiting until the replica has applied what the source has written".to_owned()));
+        // Where it does not come there, each table that differs is told to be unsettled further down.
+        following.catch_up().await?;
+    }
+    let (mut source, mut target) = tokio::try_join!(servers.view(Side::Source), servers.view(Side::Target))?;
+    let whole = pass_over(servers, (source.as_mut(), target.as_mut()), tables, tell).await?;
+    let Compared { source_at, tables: mut verdicts, mut doubtful, totals } = whole;
+    let mut following = following.as_mut();
+    for (index, (verdict, totals)) in verdicts.iter_mut().zip(totals).enumerate() {
+        let (Some(following), Outcome::DifferentCounts { .. }) = (following.as_deref_mut(), &verdict.outcome) else {
+            continue;
+        };
+        let sides: Sides<'_> = (source.as_mut(), target.as_mut());
+        let (outcome, found) = count_again(servers, sides, (tables[index], totals), following).await?;
+        verdict.outcome = outcome;
+        doubtful.extend(found.map(|found| (index, found)));
+    }
+    for (index, found) in doubtful {
+        let note = format!("looking again at {} differing rows of {}", found.rows(), tables[index].name());
+        tell.tell(Progress::Note(note));
+        let sides: Sides<'_> = (source.as_mut(), target.as_mut());
+        verdicts[index].outcome = look_again(sides, tables[index], found, following.as_deref_mut()).await?;
+    }
+    Ok(VerifyReport { source_at, tables: verdicts })
+}
+
+/// What one pass over some tables has shown.
+struct Compared {
+    source_at: NaiveDateTime,
+    /// One verdict a table.
+    tables: Vec<TableVerdict>,
+    /// Rows to be looked at again, with their table's place.
+    doubtful: Vec<(usize, Difference)>,
+    /// What both sides' views came to.
+    totals: Vec<(Total, Total)>,
+}
+
+/// Compares tables once. The walker cuts ranges over a connection of its own.
+async fn pass_over(
+    servers: &dyn Servers,
+    (source, target): Sides<'_>,
+    tables: &[&PlannedTable],
+    tell: &dyn Tell,
+) -> Result<Compared, Fault> {
     let failed = Failed::none_of(tables.len());
     let (trail, ranges) = pass::channels();
     let walking = async {
@@ -132,33 +195,51 @@ async fn compare(servers: &dyn Servers, tables: &[&PlannedTable], tell: &dyn Tel
         pass::walk(view.as_mut(), tables, trail, &failed).await
     };
     let comparing = async {
-        let (mut source, mut target) = tokio::try_join!(servers.view(Side::Source), servers.view(Side::Target))?;
-        let (mut views, source_at) = open(source.as_mut(), target.as_mut()).await?;
+        let (mut views, source_at) = open(source, target).await?;
         let seen = pass::compare(&mut views, tables, ranges, (&failed, tell)).await?;
-        let (mut verdicts, mut doubtful) = (Vec::new(), Vec::new());
+        let mut compared = Compared { source_at, tables: Vec::new(), doubtful: Vec::new(), totals: Vec::new() };
         for (index, (table, seen)) in tables.iter().zip(seen).enumerate() {
-            let rows = if seen.fault.is_none() { seen.source_rows } else { 0 };
-            let outcome = match judge(&mut views, seen).await? {
-                (outcome, None) => outcome,
-                (outcome, Some(found)) => {
-                    doubtful.push((index, found));
-                    outcome
-                }
-            };
-            verdicts.push(TableVerdict { name: table.name().clone(), rows, outcome });
-        }
-        if doubtful.is_empty() {
-            return Ok(VerifyReport { source_at, tables: verdicts });
+            let rows = if seen.fault.is_none() { seen.source.rows } else { 0 };
+            compared.totals.push((seen.source, seen.target));
+            let (outcome, found) = judge(&mut views, seen).await?;
+            compared.doubtful.extend(found.map(|found| (index, found)));
+            compared.tables.push(TableVerdict { name: table.name().clone(), rows, outcome });
         }
         close(views).await?;
-        for (index, found) in doubtful {
-            let note = format!("looking again at {} differing rows of {}", found.rows(), tables[index].name());
-            tell.tell(Progress::Note(note));
-            verdicts[index].outcome = look_again((source.as_mut(), target.as_mut()), tables[index], found).await?;
-        }
-        Ok(VerifyReport { source_at, tables: verdicts })
+        Ok(compared)
     };
-    tokio::try_join!(walking, comparing).map(|((), report)| report)
+    tokio::try_join!(walking, comparing).map(|((), compared)| compared)
+}
+
+/// Compares one table again whose rows could only be counted, until both sides come to the same or stay as they are. Returns
+/// rows to be looked at where they can be named after all.
+async fn count_again(
+    servers: &dyn Servers,
+    (source, target): Sides<'_>,
+    (table, mut before): (&PlannedTable, (Total, Total)),
+    following: &mut Following,
+) -> Result<(Outcome, Option<Difference>), Fault> {
+    for _ in 1..LOOKS {
+        if let Reached::No(reason) = following.catch_up().await? {
+            return Ok((Outcome::Unsettled { reason }, None));
+        }
+        let again = pass_over(servers, (&mut *source, &mut *target), &[table], &Quiet).await?;
+        let Compared { tables, doubtful, totals, .. } = again;
+        let (Some(verdict), Some(now)) = (tables.into_iter().next(), totals.into_iter().next()) else { break };
+        let found = doubtful.into_iter().next().map(|(_, found)| found);
+        if now == before || !matches!(verdict.outcome, Outcome::DifferentCounts { .. }) {
+            return Ok((verdict.outcome, found));
+        }
+        before = now;
+    }
+    Ok((Outcome::Moving { rows: before.0.rows.abs_diff(before.1.rows).max(1) }, None))
+}
+
+/// A second look at a table is no progress of the whole.
+struct Quiet;
+
+impl Tell for Quiet {
+    fn tell(&self, _: Progress) {}
 }
 
 /// Says what was seen of one table; rows that differ by key are to be looked at again.
@@ -166,7 +247,7 @@ async fn judge(views: &mut Views<'_>, seen: Seen<'_>) -> Result<(Outcome, Option
     if let Some(fault) = seen.fault {
         return Ok((failed(fault)?, None));
     }
-    let counted = Outcome::DifferentCounts { source_rows: seen.source_rows, target_rows: seen.target_rows };
+    let counted = Outcome::DifferentCounts { source_rows: seen.source.rows, target_rows: seen.target.rows };
     match seen.differs {
         Differs::Nowhere => Ok((Outcome::Equal, None)),
         Differs::Uncounted => Ok((counted, None)),
@@ -229,16 +310,24 @@ impl TakePart for Clock {
 type Hashes = BTreeMap<KeyCells, (Option<u128>, Option<u128>)>;
 
 async fn look_again(
-    (source, target): (&mut dyn Source, &mut dyn Source),
+    (source, target): Sides<'_>,
     table: &PlannedTable,
     found: Difference,
+    mut following: Option<&mut Following>,
 ) -> Result<Outcome, Fault> {
     let mut keys: Vec<KeyCells> = found.missing.into_iter().chain(found.changed).chain(found.extra).collect();
     let mut before: Hashes = BTreeMap::new();
     let mut settled: Hashes = BTreeMap::new();
     for look in 0..LOOKS {
-        if look > 0 {
-            tokio::time::sleep(LOOK_WAIT).await;
+        match following.as_deref_mut() {
+            // A row that is the same on both sides before and after the target has come to where the source was is settled.
+            Some(following) => {
+                if let Reached::No(reason) = following.catch_up().await? {
+                    return Ok(Outcome::Unsettled { reason });
+                }
+            }
+            None if look > 0 => tokio::time::sleep(LOOK_WAIT).await,
+            None => {}
         }
         let (mut views, _) = open(source, target).await?;
         let (there, here) =

@@ -14,6 +14,7 @@ pub mod fence;
 pub mod link;
 pub mod load;
 mod migrate;
+pub mod replication;
 pub mod servers;
 pub mod session;
 pub mod shape;

@@ -190,6 +190,11 @@ pub struct VerifyArgs {
     /// Compare by this plan instead of the stored one
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+
+    /// Write what was found of each table to this file, without keys: evidence for `readiness --evidence` where nothing
+    /// may be written on the target
+    #[arg(long, value_name = "FILE", conflicts_with = "repair")]
+    pub evidence: Option<PathBuf>,
 }
 
 /// Options of `readiness`.
@@ -214,6 +219,10 @@ pub struct ReadinessArgs {
     /// Keep the report, as JSON and HTML, under readiness/ in s3://BUCKET/PREFIX or file:///PATH
     #[arg(long, value_name = "URL")]
     pub upload: Option<StoreUrl>,
+
+    /// Beside native replication: what `verify --evidence` wrote, by which content is judged
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
 
     /// Where snapshots are kept: the age of the newest stands beside the loss
     #[arg(long, value_name = "URL")]

@@ -15,7 +15,7 @@ use leeward_core::cost::Place;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
 use leeward_core::policy::{self, Platform};
-use leeward_core::port::{Claims, Control, Servers};
+use leeward_core::port::{BinaryLog, Claims, Control, Replica, Servers};
 use leeward_core::readiness::cloud::Cloud;
 use leeward_core::survey::Survey;
 use leeward_engine::lease::Claim;
@@ -23,6 +23,7 @@ use leeward_mysql::control::MySqlControl;
 use leeward_mysql::control::claims::MySqlClaims;
 use leeward_mysql::endpoint::{Compression, Endpoint, FixedPassword, PasswordFile, PasswordSource};
 use leeward_mysql::link::Link;
+use leeward_mysql::replication::{MySqlBinaryLog, MySqlReplica};
 use leeward_mysql::servers::MySqlServers;
 use leeward_mysql::session::Session;
 use leeward_mysql::survey;
@@ -96,6 +97,22 @@ async fn password(settings: &Settings, side: &SideSettings) -> Result<Arc<dyn Pa
 /// Whatever keeps a connection from being made.
 pub async fn control(target: &Endpoint) -> Result<Box<dyn Control>, Fault> {
     Ok(Box::new(MySqlControl::connect(target).await?))
+}
+
+/// Connects to the source's end of its own replication.
+///
+/// # Errors
+/// Whatever keeps a connection from being made.
+pub async fn binary_log(source: &Endpoint) -> Result<Box<dyn BinaryLog>, Fault> {
+    Ok(Box::new(MySqlBinaryLog::connect(source).await?))
+}
+
+/// Connects to the target's end of its own replication.
+///
+/// # Errors
+/// Whatever keeps a connection from being made.
+pub async fn replica(target: &Endpoint) -> Result<Box<dyn Replica>, Fault> {
+    Ok(Box::new(MySqlReplica::connect(target).await?))
 }
 
 /// Connects to what the processes of a seed share.

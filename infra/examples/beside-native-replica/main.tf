@@ -1,5 +1,7 @@
 # Beside a native cross-Region read replica (or DMS), which keeps the copy: Leeward compares every row of both sides once a
-# night, writes nothing on either, and somebody is told when they differ. There is no lane, so readiness has nothing to judge.
+# night, writes nothing on either, and somebody is told when they differ. Its account needs REPLICATION CLIENT (MariaDB: BINLOG
+# MONITOR on the source, SLAVE MONITOR on the target) to wait for the replica. Readiness judges the replica where it is run with
+# the file that `verify --evidence` wrote; tasks keep no files, so that it has no schedule here.
 
 module "leeward" {
   source = "../.."

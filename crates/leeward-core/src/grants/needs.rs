@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SchemaNames, Scope, quoted, quoted_account};
-use crate::name::CONTROL_SCHEMA;
+use crate::name::{CONTROL_SCHEMA, Side};
 use crate::server::{Flavor, ServerFacts, Version};
 
 /// Whether the work can be done without it.
@@ -133,6 +133,17 @@ pub fn account_need() -> Need {
         Scope::Schema("mysql".to_owned()),
         "to compare accounts: without it nobody knows whether the application can log in, or already writes, there",
     )
+}
+
+/// Returns what it takes to see a side's end of the server's own replication.
+pub fn replication_need(server: &ServerFacts, side: Side) -> Need {
+    let (privilege, why) = match (server.flavor, side) {
+        (Flavor::MySql, Side::Source) => ("REPLICATION CLIENT", "to see where the source's binary log ends"),
+        (Flavor::MySql, Side::Target) => ("REPLICATION CLIENT", "to see what the replica has applied"),
+        (Flavor::MariaDb, Side::Source) => ("BINLOG MONITOR", "to see where the source's binary log ends"),
+        (Flavor::MariaDb, Side::Target) => ("SLAVE MONITOR", "to see what the replica has applied"),
+    };
+    Need::required(&[privilege], Scope::Global, why)
 }
 
 /// Returns what the target's account needs.

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use chrono::NaiveDateTime;
 use globset::Glob;
 
+use super::beside::{is_read_only, needs};
 use super::facts::{AccountFacts, AccountKind, ReadinessFacts, seen};
 use super::outcome::{Answer, Missing, Outcome};
 use super::page::{listed, statements};
 use super::sight::{grant_lines, sees_accounts};
 use crate::grants::needs::{Importance, Need, TargetUse, source_needs, target_needs};
-use crate::grants::{Grants, quoted_account};
+use crate::grants::{Grants, Scope, quoted_account};
 use crate::name::Side;
 use crate::plan::FenceMode;
-use crate::server::{Flavor, Observed};
+use crate::server::{Flavor, Observed, ServerFacts};
 
 /// Accounts of the engines and of RDS: they belong to their instance (`rds.md` §1.1).
 const SYSTEM_USERS: [&str; 9] = [
@@ -235,6 +236,45 @@ pub(super) fn app_locked(facts: &ReadinessFacts) -> Answer {
     })
 }
 
+/// ACC-04 where the servers replicate: the replica takes writes from nobody. Accounts are the source's own there, so that
+/// none can be locked.
+pub(super) fn replica_read_only(facts: &ReadinessFacts) -> Answer {
+    let server = seen(&facts.target.server, "the target's variables")?;
+    match is_read_only(&server.value) {
+        Observed::Known(true) => {}
+        Observed::Known(false) => {
+            return Ok(Outcome::fail(
+                server.at,
+                "read_only is off: every account that writes on the source can write on the replica",
+                "set read_only=1 in the target's parameter group (elsewhere: SET GLOBAL read_only=1) until the promotion",
+            ));
+        }
+        Observed::Unknown(why) => return Err(Missing::new(why)),
+    }
+    let target = accounts(facts, Side::Target, &facts.settings.checks.writers_on_target)?;
+    let everybodys = everybodys(facts, target.all)?;
+    let mut above = Vec::new();
+    for account in target.own.iter().filter(|account| account.kind == AccountKind::User) {
+        let grants = with_roles(account, &everybodys, target.all)?;
+        let stands_above = ABOVE_READ_ONLY.iter().any(|word| grants.has(word, &Scope::Global));
+        if stands_above && account.locked != Observed::Known(true) {
+            above.push(account.name());
+        }
+    }
+    let at = server.at.min(target.at);
+    Ok(match above.is_empty() {
+        true => Outcome::pass(at, "read_only is on, and no account stands above it"),
+        false => Outcome::warn(
+            at,
+            format!("read_only is on, and these stand above it: {}", listed(&above)),
+            "name those that may in the policy (checks.writers_on_target); take the privilege from the others",
+        ),
+    })
+}
+
+/// What lets an account write where `read_only` is on.
+const ABOVE_READ_ONLY: [&str; 4] = ["SUPER", "CONNECTION_ADMIN", "READ_ONLY ADMIN", "READ ONLY ADMIN"];
+
 /// Roles that every account has: `mandatory_roles` on MySQL, PUBLIC on MariaDB (from 10.11).
 fn everybodys(facts: &ReadinessFacts, all: &[AccountFacts]) -> Result<Grants, Missing> {
     let server = seen(&facts.target.server, "the target's variables")?;
@@ -277,6 +317,22 @@ fn with_roles(account: &AccountFacts, everybodys: &Grants, all: &[AccountFacts])
 /// ACC-05: Leeward's own accounts have what they need. Where a person has accepted a plan without a proved fence,
 /// PROCESS may be missing.
 pub(super) fn engine_privs(facts: &ReadinessFacts) -> Answer {
+    let fence = &facts.plan()?.fence;
+    privileges(facts, &|server, schemas, side| match side {
+        Side::Source => accepted(source_needs(server, schemas), fence),
+        Side::Target => target_needs(server, schemas, TargetUse::Keep),
+    })
+}
+
+/// ACC-05 where the servers replicate: nothing is written, and both ends of the replication are seen.
+pub(super) fn onlooker_privs(facts: &ReadinessFacts) -> Answer {
+    privileges(facts, &needs)
+}
+
+/// Says what an account of Leeward's needs on one side.
+type Needs<'a> = &'a dyn Fn(&ServerFacts, &[String], Side) -> Vec<Need>;
+
+fn privileges(facts: &ReadinessFacts, needs_of: Needs<'_>) -> Answer {
     let schemas = facts.schema_names()?;
     let mut at = facts.now;
     let (mut lacking, mut remedies, mut required) = (Vec::new(), Vec::new(), false);
@@ -286,10 +342,7 @@ pub(super) fn engine_privs(facts: &ReadinessFacts) -> Answer {
         let grants = seen(&state.grants, &format!("SHOW GRANTS on the {side}"))?;
         let account = seen(&state.account, &format!("the {side}'s account"))?;
         at = at.min(server.at).min(grants.at).min(account.at);
-        let needs = match side {
-            Side::Source => accepted(source_needs(&server.value, &schemas), &facts.plan()?.fence),
-            Side::Target => target_needs(&server.value, &schemas, TargetUse::Keep),
-        };
+        let needs = needs_of(&server.value, &schemas, side);
         let missing = grants.value.missing(&needs);
         if !missing.is_empty() && grants.value.unread() > 0 {
             let count = grants.value.unread();

@@ -10,7 +10,13 @@ use super::{
 
 type Run = fn(&ReadinessFacts) -> Answer;
 
-const fn state(id: &'static str, severity: Severity, title: &'static str, expected: &'static str, run: Run) -> Check {
+pub(super) const fn state(
+    id: &'static str,
+    severity: Severity,
+    title: &'static str,
+    expected: &'static str,
+    run: Run,
+) -> Check {
     Check {
         id,
         title,
@@ -27,7 +33,13 @@ const fn state(id: &'static str, severity: Severity, title: &'static str, expect
     }
 }
 
-const fn sql(id: &'static str, severity: Severity, title: &'static str, expected: &'static str, run: Run) -> Check {
+pub(super) const fn sql(
+    id: &'static str,
+    severity: Severity,
+    title: &'static str,
+    expected: &'static str,
+    run: Run,
+) -> Check {
     Check { kind: EvidenceKind::Sql, ..state(id, severity, title, expected, run) }
 }
 
@@ -46,21 +58,21 @@ const fn file(id: &'static str, severity: Severity, title: &'static str, expecte
 }
 
 impl Check {
-    const fn from(self, evidence: &'static str) -> Check {
+    pub(super) const fn from(self, evidence: &'static str) -> Check {
         Check { evidence, ..self }
     }
 
-    const fn class(self, class: EvidenceClass) -> Check {
+    pub(super) const fn class(self, class: EvidenceClass) -> Check {
         Check { class, ..self }
     }
 
     /// Says what warns and what fails.
-    const fn rules(self, warns: &'static str, fails: &'static str) -> Check {
+    pub(super) const fn rules(self, warns: &'static str, fails: &'static str) -> Check {
         Check { warns, fails, ..self }
     }
 
     /// Says without which IAM actions or grants it is unknown, and which keys of the policy rule it.
-    const fn by(self, needs: &'static [&'static str], policy: &'static [&'static str]) -> Check {
+    pub(super) const fn by(self, needs: &'static [&'static str], policy: &'static [&'static str]) -> Check {
         Check { needs, policy, ..self }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
+use super::beside::Beside;
 use super::cloud::{Asked, Cloud, Drill};
 use super::fallback::Fallback;
 use super::outcome::Missing;
@@ -66,6 +67,8 @@ pub struct ReadinessFacts {
     pub cloud: Cloud,
     /// The last drill, as its record says.
     pub drill: Asked<Drill>,
+    /// What the servers' own replication says, where there is any.
+    pub beside: Beside,
     /// What there is beside the target; `None` where nobody named a place of snapshots.
     pub fallback: Option<Fallback>,
 }
@@ -205,6 +208,7 @@ impl ReadinessFacts {
             target: SideState::unseen(why),
             cloud: Cloud::untold(why),
             drill: Asked::untold(why),
+            beside: Beside::unseen(why),
             fallback: None,
         }
     }

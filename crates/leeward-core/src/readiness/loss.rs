@@ -3,6 +3,7 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 
+use super::beside;
 use super::facts::{Contact, ReadinessFacts, seen};
 use super::outcome::Missing;
 use super::page::{duration, listed, time};
@@ -70,6 +71,9 @@ pub(super) fn statement(facts: &ReadinessFacts) -> Vec<String> {
 }
 
 fn lost(facts: &ReadinessFacts) -> Vec<String> {
+    if let Some(words) = beside::lost(facts) {
+        return words;
+    }
     let lane = match seen(&facts.lane, "the lane's record") {
         Ok(lane) => lane.value.as_ref(),
         Err(missing) => return vec![format!("nobody knows what would be lost: {}", missing.why)],

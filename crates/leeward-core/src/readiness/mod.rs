@@ -4,6 +4,7 @@
 //! [`ReadinessFacts`]. Two rules hold throughout. What cannot be observed is not ready (invariant 4): a check reads each
 //! datum with `?`, and an absent one makes it unknown. And all checks run, in declared order, every time (invariant 6).
 
+mod beside;
 mod catalogue;
 pub mod cloud;
 mod cost;
@@ -13,6 +14,7 @@ mod facts;
 mod outcome;
 pub(crate) mod page;
 mod pair;
+mod proof;
 mod since;
 mod stamp;
 mod tables;
@@ -44,6 +46,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use beside::Beside;
 pub use cost::{Cost, CostItem};
 pub(crate) use definition::{knows_collation, plain_default, same_foreign_key, same_key};
 pub use explain::{Explanation, explain, iam_actions};
@@ -53,6 +56,7 @@ pub use outcome::{Accepted, CheckResult, Evidence, EvidenceClass, EvidenceKind, 
 pub use page::{duration, time};
 pub use pair::{Pair, PlanLine, ServerLine, WaiverLine, WaiverUse};
 pub use parameters::VARIABLES;
+pub use proof::{PROOF_SCHEMA, Proof, ProofLine, ProofResult};
 pub use since::{Change, Comparison, Former, Move, NotComparable, Way, compare};
 pub use tables::{Coverage, TableLine};
 pub use text::render_text;

@@ -179,6 +179,78 @@ fn verdict_on_staging(facts: &ReadinessFacts, at: NaiveDateTime, kind: ObjectKin
     }
 }
 
+/// SCH-04 where the servers replicate: every trigger is there with the same body. It runs for nothing that is applied, since
+/// rows are replicated as rows.
+pub(super) fn triggers_replicated(facts: &ReadinessFacts) -> Answer {
+    let (at, unlike) = replicated(facts, ObjectKind::Trigger, "TRIGGER", "triggers", without_definer)?;
+    Ok(match unlike.is_empty() {
+        true => Outcome::pass(at, "every trigger of the source is on the target"),
+        false => {
+            Outcome::fail(at, format!("not on the target as on the source: {}", listed(&unlike)), MISSED_BY_REPLICA)
+        }
+    })
+}
+
+/// SCH-05 where the servers replicate: every event is there, and none is enabled before a promotion.
+pub(super) fn events_replicated(facts: &ReadinessFacts) -> Answer {
+    let (at, unlike) = replicated(facts, ObjectKind::Event, "EVENT", "events", without_state)?;
+    let target = seen(&facts.target.objects, "the target's events")?;
+    let events: Vec<&ObjectFacts> = target.value.iter().filter(|object| object.kind == ObjectKind::Event).collect();
+    let disabled = |event: &ObjectFacts| event.status.to_ascii_uppercase().contains("DISABLED");
+    let enabled: Vec<String> =
+        events.iter().filter(|event| !disabled(event)).map(|event| event.name.to_string()).collect();
+    Ok(if !enabled.is_empty() {
+        let remedy = "on the target: ALTER EVENT … DISABLE ON SLAVE (MySQL: ON REPLICA), or its effects come twice";
+        Outcome::fail(at, format!("enabled on the target: {}", listed(&enabled)), remedy)
+    } else if !unlike.is_empty() {
+        Outcome::fail(at, format!("not on the target as on the source: {}", listed(&unlike)), MISSED_BY_REPLICA)
+    } else {
+        let says =
+            format!("{} events are there, none enabled; the runbook enables them after the promotion", events.len());
+        Outcome::pass(at, says)
+    })
+}
+
+const MISSED_BY_REPLICA: &str = "replication should have made them: look for filters, and for who changed them on the replica; make the replica anew";
+
+/// Returns the objects of a kind on the source that the target lacks or has otherwise.
+fn replicated(
+    facts: &ReadinessFacts,
+    kind: ObjectKind,
+    privilege: &'static str,
+    what: &str,
+    plain: fn(&str) -> String,
+) -> Result<(NaiveDateTime, Vec<String>), Missing> {
+    let source = seen(&facts.source.objects, &format!("the source's {what}"))?;
+    let target = seen(&facts.target.objects, &format!("the target's {what}"))?;
+    let mut at = source.at.min(target.at);
+    for side in [Side::Source, Side::Target] {
+        at = at.min(sees(facts, side, privilege, what)?);
+    }
+    let mut unlike = Vec::new();
+    for object in source.value.iter().filter(|object| object.kind == kind) {
+        let there = target.value.iter().find(|there| there.kind == kind && there.name == object.name);
+        match there {
+            None => unlike.push(format!("{} (missing)", object.name)),
+            Some(there) if plain(ddl(object, Side::Source)?) != plain(ddl(there, Side::Target)?) => {
+                unlike.push(format!("{} (differs)", object.name));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok((at, unlike))
+}
+
+/// Takes out of an event's text whether it runs, which replication changes on purpose.
+fn without_state(ddl: &str) -> String {
+    let states = [" DISABLE ON SLAVE", " DISABLE ON REPLICA", " DISABLE", " ENABLE"];
+    let text = without_definer(ddl);
+    // It stands between the schedule and the body, or the comment before it.
+    let (head, body) = text.split_once(" DO ").unwrap_or((&text, ""));
+    let head = states.iter().fold(head.to_owned(), |head, state| head.replace(state, ""));
+    format!("{head} DO {body}")
+}
+
 fn label(object: &ObjectFacts) -> String {
     let kind = match object.kind {
         ObjectKind::Function => "function",

@@ -1,11 +1,13 @@
 //! The tables one by one, and how much of them has been proved by comparison. Nothing is judged here: SYNC-02 and the DATA
 //! checks do that.
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use serde::Serialize;
 
+use super::beside;
 use super::facts::{ReadinessFacts, seen};
 use super::loss::{as_of, exposure};
+use super::proof::ProofResult;
 use super::stamp;
 use crate::class::{Class, Strategy};
 use crate::plan::{LeftOutReason, PlannedTable};
@@ -19,7 +21,7 @@ pub struct TableLine {
     pub class: Class,
     /// How it is kept.
     pub strategy: Strategy,
-    /// Where it stands, `live`; nothing when no record of it could be seen.
+    /// Where it stands, `live`, or `replicated` where the servers keep it; nothing when no record of it could be seen.
     pub state: Option<&'static str>,
     /// The source's clock as of which it is known to be right; nothing when there is no such time.
     #[serde(serialize_with = "stamp::or_none::serialize")]
@@ -63,7 +65,35 @@ pub(super) fn tables(facts: &ReadinessFacts) -> Vec<TableLine> {
     lines
 }
 
+/// Where the servers replicate, a table is as new as the whole, and compared as the evidence says.
+fn replicated(facts: &ReadinessFacts, planned: &PlannedTable) -> Option<TableLine> {
+    if !beside::is_replicated(facts) {
+        return None;
+    }
+    let proof = facts.beside.proof.value();
+    let equal = proof.filter(|proof| proof.of(planned.name()).is_some_and(|line| line.result == ProofResult::Equal));
+    let compared_since = equal.map(|proof| proof.source_at);
+    let age_ms = beside::proved_age_ms(facts);
+    let now = facts.source_now().ok().map(|now| now.value);
+    let as_of = now.zip(age_ms).and_then(|(now, age)| now.checked_sub_signed(TimeDelta::try_milliseconds(age)?));
+    Some(TableLine {
+        name: planned.name().to_string(),
+        class: planned.class,
+        strategy: planned.strategy,
+        state: Some("replicated"),
+        as_of,
+        age_ms,
+        compared_since,
+        compared_age_ms: compared_since.and_then(|at| exposure(facts, at, None).ok()).map(|found| found.age_ms),
+        differences: 0,
+        rows_applied: 0,
+    })
+}
+
 fn line(facts: &ReadinessFacts, planned: &PlannedTable) -> TableLine {
+    if let Some(line) = replicated(facts, planned) {
+        return line;
+    }
     let record = facts.record(planned.name()).ok().flatten();
     let lane = seen(&facts.lane, "the lane's record").ok().and_then(|lane| lane.value.as_ref());
     let known = record.zip(lane).and_then(|(record, lane)| as_of(planned, record, lane));
@@ -91,7 +121,7 @@ pub(super) fn coverage(facts: &ReadinessFacts, lines: &[TableLine]) -> Coverage 
     let ages: Option<Vec<i64>> = lines.iter().map(|line| line.compared_age_ms).collect();
     Coverage {
         planned: lines.len() as u64,
-        live: count(&|line| line.state == Some("live")),
+        live: count(&|line| matches!(line.state, Some("live" | "replicated"))),
         compared: count(&|line| line.compared_since.is_some()),
         oldest_ms: ages.and_then(|ages| ages.into_iter().max()),
         excluded,

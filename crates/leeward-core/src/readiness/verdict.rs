@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
+use super::beside;
 use super::catalogue::CATALOGUE;
 use super::cost::Cost;
 use super::facts::{ReadinessFacts, seen};
@@ -94,8 +95,10 @@ pub struct Readiness {
 
 /// Runs every check and concludes.
 pub fn judge(facts: &ReadinessFacts) -> Readiness {
-    let checks: Vec<CheckResult> = CATALOGUE.iter().map(|check| result(check, facts)).collect();
+    let checks: Vec<CheckResult> =
+        CATALOGUE.iter().map(|check| result(beside::stand_in(check, facts), facts)).collect();
     let mut words = statement(facts);
+    words.extend(beside::statement(facts));
     words.extend(about_platform(facts, &checks));
     words.extend(about_waivers(facts, &checks));
     let tables = tables::tables(facts);
@@ -203,6 +206,9 @@ fn measured_rto_s(facts: &ReadinessFacts) -> Option<f64> {
 }
 
 fn measured_rpo_s(facts: &ReadinessFacts) -> Option<f64> {
+    if let Some(age_ms) = beside::proved_age_ms(facts) {
+        return Some(age_ms as f64 / 1000.0);
+    }
     let lane = seen(&facts.lane, "the lane's record").ok()?.value.as_ref()?;
     let found = exposure(facts, lane.cut_at?, lane.applied_at).ok()?;
     Some(found.age_ms as f64 / 1000.0)

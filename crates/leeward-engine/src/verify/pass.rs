@@ -144,11 +144,28 @@ pub(super) fn range_rows(table: &PlannedTable) -> u64 {
 
 /// What was seen of one table.
 pub(super) struct Seen<'a> {
-    pub(super) source_rows: u64,
-    pub(super) target_rows: u64,
+    pub(super) source: Total,
+    pub(super) target: Total,
     pub(super) differs: Differs<'a>,
     /// Why it could not be compared whole.
     pub(super) fault: Option<Fault>,
+}
+
+/// What a table's digests come to on one side: the same whatever ranges it was cut into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Total {
+    pub(super) rows: u64,
+    sum: u128,
+    xor: u64,
+}
+
+impl Total {
+    fn add(&mut self, digest: &Digest) {
+        self.rows += digest.rows;
+        // 2^64 rows of 64 bits fit; a sum that is no whole number leaves count and XOR to tell.
+        self.sum = self.sum.wrapping_add(digest.sum.parse().unwrap_or(0));
+        self.xor ^= digest.xor;
+    }
 }
 
 /// Where a table differs.
@@ -275,7 +292,8 @@ impl<'a, 'b> Sheet<'a, 'b> {
                 rows_done: 0,
                 bytes_done: 0,
             });
-            self.seen.push(Seen { source_rows: 0, target_rows: 0, differs: Differs::Nowhere, fault: None });
+            let (source, target) = (Total::default(), Total::default());
+            self.seen.push(Seen { source, target, differs: Differs::Nowhere, fault: None });
         }
     }
 
@@ -300,8 +318,8 @@ impl<'a, 'b> Sheet<'a, 'b> {
         };
         let planned = self.tables[step.table];
         let seen = &mut self.seen[step.table];
-        seen.source_rows += source.rows;
-        seen.target_rows += target.rows;
+        seen.source.add(&source);
+        seen.target.add(&target);
         if source != target {
             let differing = Differing { range: step.range, target_rows: target.rows };
             self.kept += 1;

@@ -8,12 +8,13 @@ use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::grants::{Grants, SchemaNames, Scope};
 use leeward_core::name::SYSTEM_SCHEMAS;
 use leeward_core::readiness::VARIABLES;
-use leeward_core::server::{Flavor, Observed, ServerFacts, Version};
+use leeward_core::server::{Flavor, Observed, ServerFacts};
 use leeward_core::survey::SchemaFacts;
 use mysql_async::Row;
 
 use super::cells::{number, text_or_empty, time};
 use crate::fault::codes;
+use crate::replication::REPLICA_SINCE;
 use crate::session::Session;
 use crate::sql;
 
@@ -126,7 +127,7 @@ pub(crate) async fn is_replica(session: &mut Session, preamble: &Preamble) -> Re
     let status = match session.flavor() {
         // Of all connections; the plain form shows one.
         Flavor::MariaDb => "SHOW ALL SLAVES STATUS",
-        Flavor::MySql if session.version() >= FIRST_WITH_REPLICA => "SHOW REPLICA STATUS",
+        Flavor::MySql if session.version() >= REPLICA_SINCE => "SHOW REPLICA STATUS",
         Flavor::MySql => "SHOW SLAVE STATUS",
     };
     match session.rows(LOOK_FOR_REPLICATION, status).await {
@@ -137,9 +138,6 @@ pub(crate) async fn is_replica(session: &mut Session, preamble: &Preamble) -> Re
 }
 
 const LOOK_FOR_REPLICATION: &str = "look for replication";
-
-/// MySQL dropped the old spelling later than it got the new one (release notes of 8.0.22 and 8.4.0).
-const FIRST_WITH_REPLICA: Version = Version(8, 0, 22);
 
 /// Looks for the threads of a running replica, which whoever holds PROCESS can see.
 async fn by_threads(session: &mut Session, grants: &Grants) -> Result<Observed<bool>, Fault> {

@@ -172,12 +172,14 @@ and agreed to.";
 pub(super) const VERIFY_HELP: &str = "\
 Compares every row of both sides within one consistent view of the source. Differences are listed
 by key, never by value. Without --repair nothing is written anywhere; this works on any copy,
-also on a native replica that Leeward did not build.
+also on a native replica that Leeward did not build: it is waited for before rows count as
+different, so that no lag does.
 
 Examples:
   leeward verify
   leeward verify --tables 'shop.order*' --output json
   leeward verify --repair
+  leeward verify --evidence verify.json      for readiness, beside a native replica
 
 Exit code 2 when there are differences, repaired or not.";
 
@@ -194,5 +196,6 @@ Examples:
   leeward readiness
   leeward readiness --html readiness.html --junit readiness.xml
   leeward readiness --json readiness.json --since readiness.json
+  leeward readiness --evidence verify.json   beside a native replica
 
 Exit code 0 when ready, 2 when not.";

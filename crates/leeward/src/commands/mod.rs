@@ -1,6 +1,7 @@
 //! The subcommands, one file each. This one reads the configuration for all of them and starts the runtime.
 
 mod accept;
+mod beside;
 mod doctor;
 mod dump;
 mod healthcheck;

@@ -2,6 +2,7 @@
 //! source may be gone: then what the last process saw of it stands in, with its age.
 
 mod asked;
+mod beside;
 mod drill;
 mod past;
 mod upload;
@@ -16,7 +17,7 @@ use leeward_core::plan::Plan;
 use leeward_core::policy::{CHECKS, Policy, Settings};
 use leeward_core::port::{Control, LeaseRecord};
 use leeward_core::readiness::cloud::{self, Cloud};
-use leeward_core::readiness::{self, Contact, Dated, Fallback, Past, ReadinessFacts, Seen, SideState};
+use leeward_core::readiness::{self, Beside, Contact, Dated, Fallback, Past, ReadinessFacts, Seen, SideState};
 use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
 
@@ -40,7 +41,7 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
         return explain(desk, id);
     }
     let asked = Asked::of(args)?;
-    let mut seen = look(desk).await?;
+    let mut seen = look(desk, args).await?;
     ask_others(desk, args, &mut seen.facts).await;
     let verdict = asked.compared(readiness::judge(&seen.facts))?;
     let rendered = Rendered::of(&verdict)?;
@@ -97,7 +98,7 @@ struct Looked {
     control: Option<Box<dyn Control>>,
 }
 
-async fn look(desk: &Desk) -> Result<Looked, Failure> {
+async fn look(desk: &Desk, args: &ReadinessArgs) -> Result<Looked, Failure> {
     let policy = &desk.settings.policy;
     let lane = &policy.settings().lane;
     let blind = |fault: &Fault| {
@@ -112,10 +113,15 @@ async fn look(desk: &Desk) -> Result<Looked, Failure> {
         Err(Failure::Fault(fault)) => return Ok(blind(&fault)),
         Err(failure) => return Err(failure),
     };
-    let (written, control) = match Written::read(&target, lane).await {
+    let (mut written, control) = match Written::read(&target, lane).await {
         Ok(read) => read,
         Err(fault) => return Ok(blind(&fault)),
     };
+    let here = (written.now, control.is_some());
+    let (beside, made) = beside::look(desk, &target, here, args.evidence.as_deref()).await;
+    if let Some(made) = made {
+        written.plan = made.map(Some);
+    }
     let plan = written.plan.as_ref().ok().and_then(Option::as_ref);
     let schemas: Vec<String> = match plan {
         Some(plan) => plan.schemas.iter().map(|schema| schema.name.clone()).collect(),
@@ -126,7 +132,8 @@ async fn look(desk: &Desk) -> Result<Looked, Failure> {
     let scope = Scope { at: written.now, schemas: &schemas, planned: &planned };
     let (source, target) = tokio::join!(look_at_source(desk, scope), sight::look(&target, scope));
     let settings = settings(policy, plan.map(|plan| &plan.settings));
-    Ok(Looked { facts: written.with(lane, settings, (source, target)), control })
+    let facts = ReadinessFacts { beside, ..written.with(lane, settings, (source, target)) };
+    Ok(Looked { facts, control })
 }
 
 /// Returns by what is judged. The policy that is given now says what is wanted now; without one it is what the plan was
@@ -250,6 +257,7 @@ impl Written {
             target: target.map_or_else(|why| SideState::unseen(&why), |look| look.state),
             cloud: Cloud::untold("it was not asked yet"),
             drill: cloud::Asked::untold("it was not read yet"),
+            beside: Beside::unseen("it was not looked at yet"),
             fallback: None,
         }
     }

@@ -1,5 +1,7 @@
 //! `leeward verify`: the full comparison, and the repair that a person asks for.
 
+mod evidence;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
@@ -10,11 +12,13 @@ use leeward_engine::verify;
 
 use serde::Serialize;
 
+use super::beside::Ends;
 use super::{Desk, planning};
 use crate::cli::VerifyArgs;
 use crate::config::Mistakes;
 use crate::config::mistake::Origin;
 use crate::progress::{Show, Work};
+use crate::report::file;
 use crate::report::text::Paint;
 use crate::report::transfer::Transfer;
 use crate::report::verify::VerifyOutcome;
@@ -28,6 +32,7 @@ use crate::{Answer, Failure, report, shutdown, wire};
 pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
     let globs = globs(&args.tables)?;
+    writable(args)?;
     let servers = wire::servers(&desk.settings).await?;
     let plan = plan(desk, args).await?;
     let chosen: Vec<&PlannedTable> =
@@ -63,7 +68,11 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
         return Ok(if repaired.tables.iter().all(untouched) { Answer::Yes } else { Answer::No });
     }
     // Who the servers are is asked meanwhile: until it is known nothing is shown, and nothing is written anyway.
-    let comparing = async { verify::run(servers.as_ref(), &chosen, show.as_ref(), &stop).await.map_err(unfinished) };
+    let target = wire::endpoint(&desk.settings, Side::Target).await?;
+    let marks = wire::control(&target).await?.exists().await?;
+    let (kept, following) = Ends::look(desk, &target).await.follow(marks).await;
+    let comparing =
+        async { verify::run(servers.as_ref(), &chosen, following, show.as_ref(), &stop).await.map_err(unfinished) };
     let found = tokio::try_join!(planning::refuse_same_server(desk), comparing).map(|((), found)| found);
     show.finish();
     let found = found?;
@@ -71,9 +80,21 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let unmeant = plan.left_out.iter().any(|left| left.reason != LeftOutReason::ByPolicy);
     let whole = found.is_equal() && (!unmeant || !globs.is_empty());
     let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
-    let outcome = VerifyOutcome::new(found, &plan.left_out, transfer);
+    if let Some(path) = &args.evidence {
+        evidence::save(desk, path, &found).await?;
+    }
+    let outcome = VerifyOutcome::new(found, &plan.left_out, kept, transfer);
     report::write(desk.talk, &outcome, || outcome.text(Paint::of_stdout(desk.talk)))?;
     Ok(if whole { Answer::Yes } else { Answer::No })
+}
+
+/// Refuses a file of evidence that cannot be written, before anything is compared.
+fn writable(args: &VerifyArgs) -> Result<(), Mistakes> {
+    let mut mistakes = Mistakes::default();
+    if let Some(why) = args.evidence.as_deref().and_then(file::unwritable) {
+        mistakes.at(&Origin::Flag("evidence".to_owned()), why);
+    }
+    mistakes.or(())
 }
 
 /// Stopped as asked is done as asked elsewhere; here it is no answer, and must not be taken for "equal".

@@ -1,7 +1,7 @@
 //! Results as files.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes the whole file or leaves what was there.
 ///
@@ -18,6 +18,16 @@ pub fn save(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&part);
     }
     written
+}
+
+/// Returns why a file cannot be written, as far as a look shows it.
+pub fn unwritable(path: &Path) -> Option<String> {
+    if path.file_name().is_none() || path.is_dir() {
+        return Some(format!("{} is a folder; name a file in it", path.display()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    (!folder.is_dir()).then(|| format!("there is no folder {}", folder.display()))
 }
 
 #[cfg(test)]

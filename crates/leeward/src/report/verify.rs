@@ -14,6 +14,22 @@ use super::words::{self, printable};
 /// Keys of one kind that the text names; JSON has all that were kept.
 const KEYS_SHOWN: usize = 20;
 
+/// Who keeps the target in step, and in words what was seen of that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", content = "seen", rename_all = "snake_case")]
+pub enum KeptBy {
+    /// Leeward.
+    Leeward,
+    /// The servers' own replication.
+    Replication(String),
+    /// Both, which must not be.
+    Both(String),
+    /// Neither.
+    Nobody(String),
+    /// It could not be seen.
+    Unseen(String),
+}
+
 /// What a comparison found.
 #[derive(Debug, Clone, Serialize)]
 #[must_use = "an unread report is not actionable"]
@@ -28,15 +44,18 @@ pub struct VerifyOutcome {
     pub tables: Vec<TableVerdict>,
     /// Tables of the source that the plan leaves out: not compared.
     pub left_out: Vec<String>,
+    /// Who keeps the target.
+    pub kept: KeptBy,
     /// What has passed over the wire.
     pub transfer: Option<Transfer>,
 }
 
 impl VerifyOutcome {
     /// Makes the report of what the engine found.
-    pub fn new(found: VerifyReport, left_out: &[LeftOut], transfer: Option<Transfer>) -> VerifyOutcome {
+    pub fn new(found: VerifyReport, left_out: &[LeftOut], kept: KeptBy, transfer: Option<Transfer>) -> VerifyOutcome {
         VerifyOutcome {
             schema: 1,
+            kept,
             is_equal: found.is_equal(),
             source_at: found.source_at,
             tables: found.tables,
@@ -47,7 +66,7 @@ impl VerifyOutcome {
 
     /// Returns the report for people.
     pub fn text(&self, paint: Paint) -> String {
-        let VerifyOutcome { schema: _, is_equal, source_at, tables, left_out, transfer } = self;
+        let VerifyOutcome { schema: _, is_equal, source_at, tables, left_out, kept, transfer } = self;
         let mut list = paint.table(&["TABLE", "ROWS", "RESULT"]);
         for table in tables {
             let (tone, says) = verdict(&table.outcome);
@@ -60,7 +79,7 @@ impl VerifyOutcome {
         let mut text = lines(&list);
         text.push('\n');
         for table in tables {
-            text.push_str(&details(table));
+            text.push_str(&details(table, kept));
         }
         for name in left_out {
             let _ = writeln!(text, "\n{} was not compared: the plan leaves it out", printable(name));
@@ -72,6 +91,9 @@ impl VerifyOutcome {
             false => paint.tone(Tone::Bad, &format!("NOT EQUAL, or not known to be: {count} tables, {rows} rows")),
         };
         let _ = writeln!(text, "\n{says}, as of {at} by the source's clock");
+        if let KeptBy::Replication(seen) | KeptBy::Both(seen) | KeptBy::Nobody(seen) | KeptBy::Unseen(seen) = kept {
+            let _ = writeln!(text, "{}", printable(seen));
+        }
         if let Some(transfer) = transfer {
             let _ = writeln!(text, "{}", transfer.line(None));
         }
@@ -96,11 +118,12 @@ fn verdict(outcome: &Outcome) -> (Tone, String) {
             let (source, target) = (words::count(*source_rows), words::count(*target_rows));
             (Tone::Bad, format!("different: {source} rows on the source, {target} on the target"))
         }
+        Outcome::Unsettled { .. } => (Tone::Warning, "not known: the replica is behind".to_owned()),
         Outcome::Failed { .. } => (Tone::Warning, "not compared".to_owned()),
     }
 }
 
-fn details(table: &TableVerdict) -> String {
+fn details(table: &TableVerdict, kept: &KeptBy) -> String {
     let mut text = String::new();
     let name = printable(&table.name.to_string());
     match &table.outcome {
@@ -116,7 +139,19 @@ fn details(table: &TableVerdict) -> String {
                     let _ = writeln!(text, "  {what}: {}{more}", shown.join(", "));
                 }
             }
-            text.push_str("  what to do: leeward verify --repair\n");
+            let remedy = match kept {
+                KeptBy::Replication(_) | KeptBy::Both(_) => {
+                    "find who wrote on the replica (read_only) or what it skipped; set the rows right there, or make it anew"
+                }
+                _ => "leeward verify --repair",
+            };
+            let _ = writeln!(text, "  what to do: {remedy}");
+        }
+        Outcome::Unsettled { reason } => {
+            let _ = writeln!(text, "\n{name} differs, and that may be lag alone: {}", printable(reason));
+            text.push_str(
+                "  what to do: see that it catches up (leeward readiness: SYNC-01 to 04), then compare again\n",
+            );
         }
         Outcome::Failed { reason, remedy } => {
             let _ = writeln!(text, "\n{name} was not compared: {}", printable(reason));
@@ -136,7 +171,7 @@ mod tests {
     fn outcome(outcome: Outcome) -> VerifyOutcome {
         let at = chrono::DateTime::UNIX_EPOCH.naive_utc();
         let tables = vec![TableVerdict { name: TableName::new("shop", "orders"), rows: 3, outcome }];
-        VerifyOutcome::new(VerifyReport { source_at: at, tables }, &[], None)
+        VerifyOutcome::new(VerifyReport { source_at: at, tables }, &[], KeptBy::Leeward, None)
     }
 
     #[test]
@@ -158,6 +193,7 @@ mod tests {
     fn what_was_not_compared_is_not_equal() {
         for unknown in [
             Outcome::Moving { rows: 2 },
+            Outcome::Unsettled { reason: "behind".to_owned() },
             Outcome::Failed { reason: "gone".to_owned(), remedy: "look".to_owned() },
             Outcome::DifferentCounts { source_rows: 1, target_rows: 2 },
         ] {

@@ -1,6 +1,7 @@
 //! A pair of servers that is ready, and what each check says when one thing about it changes.
 
 mod accounts;
+mod beside;
 mod cloud;
 mod data;
 mod explain;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
 
+use super::beside::Beside;
 use super::catalogue::CATALOGUE;
 use super::cloud::{Asked, Cloud, Drill, DrillKind, Told};
 use super::facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
@@ -322,6 +324,7 @@ pub(super) fn ready() -> ReadinessFacts {
             takeover_s: Some(3_600),
             by: "the night shift".to_owned(),
         }),
+        beside: Beside { marks: known(true), ..Beside::unseen("nobody looked") },
         fallback: None,
     }
 }

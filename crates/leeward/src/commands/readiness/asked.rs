@@ -1,7 +1,7 @@
 //! What `readiness` was asked for beside its answer: files, and a former report to compare with. All of it is checked before
 //! any server is bothered.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use leeward_core::readiness::{Former, Readiness, compare};
@@ -34,7 +34,7 @@ impl<'a> Asked<'a> {
         for (flag, path) in [("html", html), ("json", json), ("junit", junit)] {
             let Some(path) = path else { continue };
             let origin = Origin::Flag(flag.to_owned());
-            if let Some(why) = unwritable(path) {
+            if let Some(why) = file::unwritable(path) {
                 mistakes.at(&origin, why);
             }
             match taken.iter().find(|(other, _)| *other == path) {
@@ -86,16 +86,6 @@ impl<'a> Asked<'a> {
 
 fn since_flag() -> Origin {
     Origin::Flag("since".to_owned())
-}
-
-/// Returns why a file cannot be written, as far as a look shows it.
-fn unwritable(path: &Path) -> Option<String> {
-    if path.file_name().is_none() || path.is_dir() {
-        return Some(format!("{} is a folder; name a file in it", path.display()));
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-    (!folder.is_dir()).then(|| format!("there is no folder {}", folder.display()))
 }
 
 fn read(path: &Path) -> Result<Former, String> {
