@@ -9,12 +9,13 @@ use globset::Glob;
 use super::facts::{AccountFacts, AccountKind, ReadinessFacts, seen};
 use super::outcome::{Answer, Missing, Outcome};
 use super::page::{listed, statements};
-use super::sight::{grant_lines, sees_accounts};
+use super::sight::{grant_lines, sees, sees_accounts, sees_routines};
 use crate::grants::needs::{Importance, Need, TargetUse, source_needs, target_needs};
 use crate::grants::{Grants, quoted_account};
 use crate::name::Side;
 use crate::plan::FenceMode;
 use crate::server::{Flavor, Observed};
+use crate::survey::{ObjectFacts, ObjectKind};
 
 /// Accounts of the engines and of RDS: they belong to their instance (`rds.md` §1.1).
 const SYSTEM_USERS: [&str; 9] = [
@@ -288,7 +289,11 @@ pub(super) fn engine_privs(facts: &ReadinessFacts) -> Answer {
         at = at.min(server.at).min(grants.at).min(account.at);
         let needs = match side {
             Side::Source => accepted(source_needs(&server.value, &schemas), &facts.plan()?.fence),
-            Side::Target => target_needs(&server.value, &schemas, TargetUse::Keep),
+            Side::Target => {
+                let needs = target_needs(&server.value, &schemas, TargetUse::Keep);
+                let spared = has_no_definers(facts);
+                needs.into_iter().filter(|need| !(spared && need.is_for_definers())).collect()
+            }
         };
         let missing = grants.value.missing(&needs);
         if !missing.is_empty() && grants.value.unread() > 0 {
@@ -308,6 +313,19 @@ pub(super) fn engine_privs(facts: &ReadinessFacts) -> Answer {
     } else {
         Outcome::warn(at, format!("optional, missing: {}", listed(&lacking)), remedies.join("\n"))
     })
+}
+
+/// Returns whether nothing on the source runs as another account than Leeward's on the target. RDS for MariaDB hands out no
+/// privilege to create such things, so that asking for it where nobody needs it would keep every copy there from being ready.
+fn has_no_definers(facts: &ReadinessFacts) -> bool {
+    let seen_all =
+        sees_routines(facts, Side::Source).is_ok() && sees(facts, Side::Source, "SHOW VIEW", "views").is_ok();
+    let (Some(objects), Some(own)) = (facts.source.objects.known(), facts.target.account.known()) else { return false };
+    let runs_as_other = |object: &ObjectFacts| {
+        let is_created = matches!(object.kind, ObjectKind::View | ObjectKind::Function | ObjectKind::Procedure);
+        is_created && object.definer != own.value
+    };
+    seen_all && !objects.value.iter().any(runs_as_other)
 }
 
 fn accepted(needs: Vec<Need>, fence: &FenceMode) -> Vec<Need> {
