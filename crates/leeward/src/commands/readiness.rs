@@ -3,6 +3,7 @@
 
 mod asked;
 mod drill;
+mod former;
 mod past;
 mod upload;
 
@@ -42,7 +43,11 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
     let asked = Asked::of(args)?;
     let mut seen = look(desk).await?;
     ask_others(desk, args, &mut seen.facts).await;
-    let verdict = asked.compared(readiness::judge(&seen.facts))?;
+    if let Some(control) = &mut seen.control {
+        former::keep_or_recall(control.as_mut(), &mut seen.facts).await;
+    }
+    let cost = readiness::reckon(&seen.facts, &desk.settings.prices, wire::place(&desk.settings));
+    let verdict = asked.compared(readiness::judge(&seen.facts).with_cost(cost))?;
     let rendered = Rendered::of(&verdict)?;
     asked.save(&rendered)?;
     report::write(desk.talk, &verdict, || readiness::render_text(&verdict))?;

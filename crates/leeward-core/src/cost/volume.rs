@@ -1,0 +1,90 @@
+//! How much a copy carries from one Region to the other, as far as somebody has seen it, and in whose words.
+
+use chrono::NaiveDateTime;
+
+use crate::measure;
+use crate::name::TableName;
+use crate::plan::Plan;
+use crate::server::Observed;
+use crate::survey::WriteCounters;
+
+/// Seconds of a day.
+const DAY_S: f64 = 86_400.0;
+
+/// The least time over which writes must have been counted to say something of a day.
+const COUNTED_S_MIN: u64 = 3_600;
+
+/// How much a copy carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Volume {
+    pub(super) seed: Carried,
+    pub(super) day: Carried,
+}
+
+/// An amount, and what is said of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Carried {
+    /// Nothing where it is unknown.
+    pub bytes: Option<f64>,
+    /// Where it comes from and what it leaves out, or why it is unknown.
+    pub words: String,
+}
+
+impl Volume {
+    /// Takes the rows' sizes from a plan, which holds what its survey measured, and the changes from counters of the source
+    /// that were read at `counted_at`, by whichever clock.
+    pub fn of(
+        plan: &Plan,
+        counted_at: NaiveDateTime,
+        writes: impl Fn(&TableName) -> Observed<WriteCounters>,
+    ) -> Volume {
+        let bytes: u64 = plan.tables.iter().map(|table| table.data_bytes).sum();
+        let words =
+            format!("{} of rows, before compression, as surveyed {}", measure::size(bytes), minute(plan.surveyed_at));
+        Volume { seed: Carried { bytes: Some(bytes as f64), words }, day: day(plan, counted_at, writes) }
+    }
+
+    /// Returns a volume of which nothing is known, for one reason.
+    pub fn unknown(why: &str) -> Volume {
+        let carried = Carried { bytes: None, words: format!("unknown: {why}") };
+        Volume { seed: carried.clone(), day: carried }
+    }
+}
+
+/// Returns how much changes in a day: what was counted since the source was started, at each table's mean row. A deleted row
+/// sends nothing but its key. Looks, digests and counts of keys come on top, and do not grow with the rows.
+fn day(plan: &Plan, counted_at: NaiveDateTime, writes: impl Fn(&TableName) -> Observed<WriteCounters>) -> Carried {
+    let mut sum = None;
+    let mut unknown = Vec::new();
+    for table in &plan.tables {
+        match writes(table.name()) {
+            Observed::Known(counted) if counted.over_seconds >= COUNTED_S_MIN => {
+                let rows = (counted.inserts + counted.updates) as f64;
+                let bytes = rows * table.row_bytes() as f64 / counted.over_seconds as f64 * DAY_S;
+                sum = Some(sum.unwrap_or(0.0) + bytes);
+            }
+            Observed::Known(counted) => {
+                let counted = measure::span(counted.over_seconds);
+                unknown.push(format!("the source has counted writes for {counted}, which says nothing of a day"));
+            }
+            Observed::Unknown(why) => unknown.push(why),
+        }
+    }
+    let by = format!("changed rows a day, by the source's counters of {}", minute(counted_at));
+    let words = match (sum, unknown.first()) {
+        (None, None) => "unknown: the plan holds no table".to_owned(),
+        (None, Some(why)) => format!("unknown: {why}"),
+        (Some(bytes), None) => format!("about {} of {by}", measure::size(bytes as u64)),
+        (Some(bytes), Some(why)) => format!(
+            "at least {} of {by}; unknown of {} of {} ({why})",
+            measure::size(bytes as u64),
+            unknown.len(),
+            measure::counted(plan.tables.len() as u64, "table")
+        ),
+    };
+    Carried { bytes: sum, words }
+}
+
+fn minute(at: NaiveDateTime) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
