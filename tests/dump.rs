@@ -16,7 +16,7 @@ use crate::seed::{SMALL_CHUNKS, WIDE_ROWS, wide_tables};
 use crate::support::{Leeward, ROW_VALUE, Ran, Running, Stage, eventually};
 
 /// Where a test's dumps are.
-fn place(stage: &Stage) -> String {
+pub fn place(stage: &Stage) -> String {
     format!("file://{}", folder(stage).display())
 }
 
@@ -25,7 +25,7 @@ fn folder(stage: &Stage) -> PathBuf {
 }
 
 /// Returns the files under a folder of the store.
-fn files(stage: &Stage, under: &str) -> Result<Vec<PathBuf>> {
+pub fn files(stage: &Stage, under: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder(stage).join(under)];
     while let Some(folder) = folders.pop() {
@@ -39,7 +39,7 @@ fn files(stage: &Stage, under: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-async fn dump(stage: &Stage, more: &[&str]) -> Result<Ran> {
+pub async fn dump(stage: &Stage, more: &[&str]) -> Result<Ran> {
     let to = place(stage);
     stage.run(&[&["dump", "--to", &to], more].concat()).await
 }
@@ -55,16 +55,16 @@ async fn load(stage: &Stage, more: &[&str]) -> Result<Ran> {
 }
 
 /// Prepares a command that knows no server at all.
-async fn without_servers(stage: &Stage, arguments: &[&str]) -> Result<Ran> {
+pub async fn without_servers(stage: &Stage, arguments: &[&str]) -> Result<Ran> {
     let from = place(stage);
     Leeward::new(&[arguments, &["--from", &from]].concat(), stage.folder()).run().await
 }
 
-async fn list(stage: &Stage) -> Result<Value> {
+pub async fn list(stage: &Stage) -> Result<Value> {
     without_servers(stage, &["snapshot", "list", "--output", "json"]).await?.exits(0).json()
 }
 
-fn ids(list: &Value) -> Vec<String> {
+pub fn ids(list: &Value) -> Vec<String> {
     let whole = list["whole"].as_array().into_iter().flatten();
     whole.filter_map(|dump| dump["id"].as_str().map(str::to_owned)).collect()
 }
@@ -82,7 +82,7 @@ async fn rows_of(stage: &Stage, table: &str) -> Result<u64> {
 }
 
 /// Waits until so many objects are under a folder of the store.
-async fn stored(stage: &Stage, under: &str, objects: usize) -> Result<()> {
+pub async fn stored(stage: &Stage, under: &str, objects: usize) -> Result<()> {
     eventually(&format!("{objects} objects are stored"), async || {
         Ok((files(stage, under)?.len() >= objects).then_some(()))
     })
@@ -352,6 +352,44 @@ each_kind! {
         assert_eq!(stage.status().await?["lane"]["state"], "live", "the lane itself was not touched");
         let missing = at_target(&stage, &["restore", "--from", &from, "--table", "dump_restore.nothing"]);
         missing.run().await?.exits(3).says(&["holds no table"]);
+        Ok(())
+    }
+
+    /// Beside the table that it was, a restored table has its foreign keys under names of its own: those whose parents are there,
+    /// and its own rows where it referred to itself. What was left out is said.
+    async fn a_table_restored_beside_another_has_its_foreign_keys(kind: Kind) -> Result<()> {
+        let stage = Stage::shared(kind, "dump_keys").await?;
+        stage
+            .on_source(
+                "CREATE TABLE kind (id INT NOT NULL PRIMARY KEY); INSERT INTO kind VALUES (1);
+                 CREATE TABLE place (id INT NOT NULL PRIMARY KEY); INSERT INTO place VALUES (1);
+                 CREATE TABLE node (id INT NOT NULL PRIMARY KEY, up INT NULL, kind_id INT NOT NULL, place_id INT NOT NULL,
+                   CONSTRAINT up FOREIGN KEY (up) REFERENCES node (id),
+                   CONSTRAINT of_kind FOREIGN KEY (kind_id) REFERENCES kind (id) ON DELETE CASCADE,
+                   CONSTRAINT of_place FOREIGN KEY (place_id) REFERENCES place (id));
+                 INSERT INTO node VALUES (1, NULL, 1, 1), (2, 1, 1, 1);",
+            )
+            .await?;
+        let dumped = dump(&stage, &["--output", "json"]).await?.exits(0).json()?;
+        assert!(dumped["transfer"]["passed"]["read"].as_u64() > Some(0), "{dumped:#}");
+        let loaded = load(&stage, &["--output", "json"]).await?.exits(0).json()?;
+        assert!(loaded["transfer"]["passed"]["sent"].as_u64() > Some(0), "{loaded:#}");
+        stage.on_target("SET foreign_key_checks=0; DROP TABLE place;").await?;
+        let from = place(&stage);
+        let restore = ["restore", "--from", &from, "--table", "dump_keys.node", "--as", "dump_keys.again"];
+        at_target(&stage, &restore).run().await?.exits(0).says(&[
+            "foreign key up is called again_fk_1 here: it refers to dump_keys.again",
+            "foreign key of_kind is called again_fk_2 here: it refers to dump_keys.kind",
+            "foreign key of_place was left out: dump_keys.place",
+        ]);
+        let keys = "SELECT GROUP_CONCAT(CONCAT(CONSTRAINT_NAME, ' ', REFERENCED_TABLE_NAME, ' ', DELETE_RULE) ORDER BY 1 SEPARATOR ', ')
+                    FROM information_schema.REFERENTIAL_CONSTRAINTS
+                    WHERE CONSTRAINT_SCHEMA='dump_keys' AND TABLE_NAME='again'";
+        let keys = stage.target_value::<String>(keys).await?;
+        // What is left unsaid is NO ACTION in one family and RESTRICT in the other.
+        let keys = keys.replace("NO ACTION", "RESTRICT");
+        assert_eq!(keys, "again_fk_1 again RESTRICT, again_fk_2 kind CASCADE");
+        assert_eq!(rows_of(&stage, "again").await?, 2);
         Ok(())
     }
 

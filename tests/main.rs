@@ -17,6 +17,7 @@ mod ddl_new;
 mod ddl_race;
 mod disk;
 mod dump;
+mod dump_given_up;
 mod end_to_end;
 mod faults;
 mod hazards;

@@ -96,6 +96,13 @@ each_kind! {
         peaks(&stage, &["sync", "--once"], (0, bound(64 * MIB))).await?;
         stage.assert_equal().await?;
         conn.disconnect().await?;
+
+        // The same rows by way of a store, at whose ends they are packed and unpacked.
+        let place = format!("file://{}", stage.path("dumps").display());
+        peaks(&stage, &["dump", "--to", &place], (0, bound(64 * MIB))).await?;
+        stage.target().exec_script("DROP DATABASE wide; DROP DATABASE leeward;").await?;
+        peaks(&stage, &["load", "--from", &place], (0, bound(64 * MIB))).await?;
+        stage.assert_equal().await?;
         Ok(())
     }
 
@@ -115,6 +122,12 @@ each_kind! {
         }
         peaks(&stage, &["seed"], (0, ORDINARY_MAX)).await?;
         peaks(&stage, &["verify"], (0, ORDINARY_MAX)).await?;
+        stage.assert_equal().await?;
+        let place = format!("file://{}", stage.path("dumps").display());
+        peaks(&stage, &["dump", "--to", &place], (0, ORDINARY_MAX)).await?;
+        peaks(&stage, &["dump", "--spread", "--to", &place], (0, ORDINARY_MAX)).await?;
+        stage.target().exec_script(&format!("DROP DATABASE {}; DELETE FROM leeward.chunk;", stage.database)).await?;
+        peaks(&stage, &["load", "--from", &place], (0, ORDINARY_MAX)).await?;
         stage.assert_equal().await
     }
 

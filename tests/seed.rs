@@ -51,6 +51,18 @@ async fn copied(stage: &Stage, chunks: u64) -> Result<()> {
 }
 
 each_kind! {
+    /// The barrier is drawn before the first row is read, so that the first look after the copy proves the marks: on a source
+    /// where no transaction is older than the copy, every row is compared in the first cycle.
+    async fn a_seed_of_a_quiet_source_compares_in_its_first_cycle(kind: Kind) -> Result<()> {
+        let stage = Stage::own(kind, "seed_quiet").await?;
+        stage.on_source(&wide_tables()).await?;
+        stage.run(&["seed"]).await?.exits(0);
+        let cycle = format!("SELECT cycle FROM leeward.lane WHERE lane='{}'", stage.database);
+        assert_eq!(stage.target_value::<u64>(&cycle).await?, 1);
+        stage.run(&["verify"]).await?.exits(0);
+        Ok(())
+    }
+
     /// Killed while it creates tables, while it copies, while it builds indexes and while it compares; each run goes on
     /// where the last one was. Rows are written and deleted in between.
     async fn a_seed_killed_at_many_moments_ends_equal_t6(kind: Kind) -> Result<()> {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use leeward_testkit::each_kind;
 use leeward_testkit::proxy::Link;
 use leeward_testkit::servers::Kind;
+use mysql_async::prelude::Queryable;
 use prometheus_parse::{Scrape, Value as Sample};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -179,6 +180,38 @@ each_kind! {
         stage.assert_equal().await
     }
 
+    /// A loop that stands still, because somebody else holds a lock on the target, is unhealthy after the time that it is given,
+    /// and says so itself; with the lock gone it is healthy again, and nothing is lost.
+    async fn a_loop_that_stands_still_is_unhealthy_until_it_goes_on(kind: Kind) -> Result<()> {
+        let stage = prepared(kind, "service_stuck").await?;
+        let address = free_address().await?;
+        let arguments = ["sync", "--cycle-interval", "250ms", "--step-max", "5s", "--listen", &address];
+        let sync = stage.leeward(&arguments).start()?;
+        answers(&address, "/ready", 200).await?;
+        healthcheck(&stage, &address).run().await?.exits(0);
+
+        // Every cycle writes its record there, whatever rows it has.
+        let mut holder = stage.target().connect().await?;
+        holder.query_drop("LOCK TABLES leeward.lane WRITE").await?;
+        stage.on_source("INSERT INTO t (n) VALUES (6);").await?;
+        answers(&address, "/live", 503).await?;
+        healthcheck(&stage, &address).run().await?.exits(1).says(&["the loop is stuck", "and 5 s are allowed"]);
+        let (code, signs) = get_json(&address, "/ready").await?;
+        assert_eq!((code, &signs["going_on"], &signs["ready"]), (503, &false.into(), &false.into()), "{signs:#}");
+        assert!(signs["stepped_ms_ago"].as_u64() > Some(5000), "{signs:#}");
+
+        holder.query_drop("UNLOCK TABLES").await?;
+        holder.disconnect().await?;
+        answers(&address, "/ready", 200).await?;
+        healthcheck(&stage, &address).run().await?.exits(0).says(&["the loop goes on"]);
+        let epoch: u64 = stage.target_value("SELECT epoch FROM leeward.lease WHERE lane='service_stuck'").await?;
+        let (_, page) = get(&address, "/metrics").await?;
+        assert!(page.contains(&format!("leeward_lease_epoch {epoch}\n")), "it is another process: {page}");
+        stage.caught_up().await?;
+        sync.stop().await?.exits(0);
+        stage.assert_equal().await
+    }
+
     /// Who waits for the lease is healthy and not ready; it becomes ready when it takes over.
     async fn a_sync_that_waits_for_the_lease_is_healthy_and_not_ready(kind: Kind) -> Result<()> {
         let stage = prepared(kind, "service_waits").await?;
@@ -230,6 +263,13 @@ each_kind! {
         assert!(last["Lag"].as_f64().is_some_and(|lag| lag < 600.0) && last["Cycles"].as_f64() > Some(0.0), "{last:#}");
         let status = stage.status().await?;
         assert_eq!(status["worker"]["state"], "none", "the lease was given back: {status:#}");
+        for whose in ["seed", "day"] {
+            let carried = &status["traffic"][whose];
+            for (side, way) in [("source", "read"), ("target", "sent")] {
+                assert!(carried[side][way].as_u64() > Some(0), "{whose}: {carried:#}");
+            }
+        }
+        stage.run(&["status"]).await?.says(&["carried for the seed that ended", "carried by sync since"]);
 
         let ran = stage.run(&["readiness", "--metrics", "emf"]).await?;
         let lines = emf(&ran.stdout);

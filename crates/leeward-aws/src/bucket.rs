@@ -24,6 +24,7 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ServerSideEncryption};
 use bytes::Bytes;
+use chrono::DateTime;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::port::store::{
     Condition, Entry, Etag, Object, ObjectName, ObjectStore, PAGE_MAX, Page, Prefix, Reading, Stored, Upload, hold_to,
@@ -350,7 +351,9 @@ impl Shared {
     fn entry(&self, found: &aws_sdk_s3::types::Object) -> Option<Entry> {
         let own = self.key_of("");
         let name = ObjectName::new(found.key()?.strip_prefix(&own)?).ok()?;
-        Some(Entry { name, bytes: u64::try_from(found.size().unwrap_or_default()).ok()? })
+        let written_at = found.last_modified().and_then(|at| DateTime::from_timestamp(at.secs(), at.subsec_nanos()));
+        let bytes = u64::try_from(found.size().unwrap_or_default()).ok()?;
+        Some(Entry { name, bytes, written_at: written_at.map(|at| at.naive_utc()) })
     }
 
     async fn names(

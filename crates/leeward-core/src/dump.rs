@@ -19,7 +19,7 @@ use crate::port::store::{ObjectName, Prefix};
 use crate::row::{KeyCells, KeyRange};
 use crate::survey::ObjectFacts;
 pub use resume::{Resumed, resume};
-pub use retention::{Keep, Whole, newest, newest_age_s, retire};
+pub use retention::{ABANDONED_AFTER, Keep, Unfinished, Whole, newest, newest_age_s, retire};
 
 /// Version of the manifest and of the objects that it names. Another one is refused, not guessed at.
 pub const DUMP_FORMAT: u32 = 1;
@@ -408,6 +408,8 @@ pub mod names {
     pub const MANIFESTS: &str = "manifests/";
     /// What was begun, finished or not.
     pub const BEGUN: &str = "begun/";
+    /// What was begun, was given up, and is being taken away.
+    pub const LEAVING: &str = "leaving/";
 
     /// Returns where a dump's manifest stands.
     ///
@@ -423,6 +425,14 @@ pub mod names {
     /// See [`manifest`].
     pub fn begun(id: &DumpId) -> Result<ObjectName, Fault> {
         ObjectName::new(format!("{BEGUN}{id}.json"))
+    }
+
+    /// Returns where it is written that an unfinished dump is being taken away.
+    ///
+    /// # Errors
+    /// See [`manifest`].
+    pub fn leaving(id: &DumpId) -> Result<ObjectName, Fault> {
+        ObjectName::new(format!("{LEAVING}{id}.json"))
     }
 
     /// Returns what all chunks of a dump start with.

@@ -34,3 +34,4 @@ pub mod server;
 pub mod survey;
 pub mod table;
 pub mod throttle;
+pub mod traffic;

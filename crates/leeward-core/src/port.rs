@@ -30,7 +30,7 @@ use crate::table::Table;
 pub use chunk::{ChunkLoader, ChunkOf, ChunkReader, ChunkRecord, Feed, LoadMode, Most, RowFeed};
 pub use claims::{Claim, Claims, Crew, Member};
 pub use moment::{Locks, OneMoment};
-pub use shape::{DefinerKept, Definition, Indexes, RowsMeanwhile, Shape, Shapes, TablePart};
+pub use shape::{DefinerKept, Definition, Indexes, KeyBeside, RowsMeanwhile, Shape, Shapes, TablePart};
 pub use sweep::{Ask, TakeTold, Told};
 pub use throttle::LoadWatch;
 

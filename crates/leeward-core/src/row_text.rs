@@ -56,12 +56,15 @@ pub struct Reader {
     is_null: bool,
     /// Whether a backslash came last.
     is_escaped: bool,
+    /// Bytes of the batch before the row that is being read.
+    row_from: usize,
 }
 
 impl Reader {
     /// Begins with rows of `width` cells.
     pub fn new(width: usize) -> Reader {
-        Reader { width, batch: RowBatch::new(width), cells: 0, cell: Vec::new(), is_null: false, is_escaped: false }
+        let batch = RowBatch::new(width);
+        Reader { width, batch, cells: 0, cell: Vec::new(), is_null: false, is_escaped: false, row_from: 0 }
     }
 
     /// Reads the next piece. Adds each batch that has become full to `full`.
@@ -90,6 +93,11 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Returns how many bytes of the row that is being read are here, which is no whole one yet.
+    pub fn row_bytes(&self) -> u64 {
+        (self.batch.bytes() - self.row_from + self.cell.len()) as u64
     }
 
     /// Returns the last rows.
@@ -147,6 +155,7 @@ impl Reader {
         if self.batch.bytes() >= BATCH_BYTES {
             full.push(std::mem::replace(&mut self.batch, RowBatch::new(self.width)));
         }
+        self.row_from = self.batch.bytes();
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! target transaction together with its record, so a kill at any moment loses at most the chunks in flight. Other
 //! processes may share the copy: see `crew`.
 
+mod ahead;
 mod crew;
 mod feed;
 mod level;
@@ -24,6 +25,7 @@ use crate::budget::Budget;
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::throttle::Throttle;
+pub use ahead::Readers;
 use crew::Role;
 pub use crew::help;
 use feed::feed;
@@ -55,6 +57,8 @@ pub struct Copy<'a> {
     pub budget: &'a Budget,
     /// Where chunks are written down.
     pub book: Book,
+    /// Connections to the source that are there already.
+    pub readers: Readers,
 }
 
 /// Where it is written down which chunks there are and which are copied.
@@ -367,7 +371,7 @@ async fn committed(
 /// Connects what is not connected.
 async fn connect<'p>(copy: &Copy<'_>, pair: &'p mut Option<Pair>) -> Result<&'p mut Pair, Fault> {
     if pair.is_none() {
-        *pair = Some(tokio::try_join!(copy.servers.reader(), copy.servers.loader())?);
+        *pair = Some(tokio::try_join!(copy.readers.reader(copy.servers), copy.servers.loader())?);
     }
     pair.as_mut().ok_or_else(|| Fault::new(FaultKind::Unexpected, "copy rows"))
 }

@@ -1,6 +1,7 @@
 //! A dump: the source's rows, chunk by chunk, into a store of objects. The chunks are found, read and handed on as those of
 //! a seed are; the manifest that makes them a dump is written last. Nothing is written on either server.
 
+mod abandoned;
 mod archive;
 pub(crate) mod codec;
 mod servers;
@@ -24,7 +25,7 @@ use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
-use crate::copy::{self, Book, Copied, Copy};
+use crate::copy::{self, Book, Copied, Copy, Readers};
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::throttle::Throttle;
@@ -337,6 +338,7 @@ impl Dump<'_> {
             throttle: self.throttle,
             budget: &self.options.budget,
             book: Book::Loader,
+            readers: Readers::default(),
         };
         let mut copied = copy::run(&copy, &plan.tables.iter().collect::<Vec<_>>(), known).await?;
         match copied.failed.pop() {

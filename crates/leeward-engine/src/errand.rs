@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::budget::Budget;
-use crate::copy::{self, Book, Copy};
+use crate::copy::{self, Book, Copy, Readers};
 use crate::drift::Alter;
 use crate::look;
 use crate::progress::{Progress, Tell};
@@ -97,7 +97,7 @@ impl<'a> Errands<'a> {
         self.filling = Some(Box::pin(async move {
             let appended = |table: &&PlannedTable| table.strategy == leeward_core::class::Strategy::Append;
             let probes: Vec<&PlannedTable> = tables.iter().filter(appended).collect();
-            let seen = look::fresh(servers, &fence, &probes).await;
+            let seen = look::fresh(servers, &fence, &probes).await.map(|looked| looked.seen);
             Done::Noted { tables: tables.iter().map(|table| table.name().clone()).collect(), seen }
         }));
     }
@@ -199,6 +199,7 @@ async fn fill(
         throttle: &throttle,
         budget,
         book: Book::Control,
+        readers: Readers::default(),
     };
     let known = chunks.into_iter().filter(|chunk| names.contains(&chunk.table)).collect();
     let copied = copy::run(&copy, &made, known).await?;

@@ -12,7 +12,7 @@ use leeward_core::dump::{Manifest, tag};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
 use leeward_core::port::{
-    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Servers, Shape, Shapes, Source, Target,
+    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Passed, Servers, Shape, Shapes, Source, Target,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -104,6 +104,14 @@ impl Servers for FromDump {
         self.servers.free_connections(Side::Target).await
     }
 
+    /// What is read from the store passes over no connection to a server.
+    fn passed(&self, side: Side) -> Option<Passed> {
+        match (side, self.source) {
+            (Side::Source, TheSource::Gone) => None,
+            _ => self.servers.passed(side),
+        }
+    }
+
     async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {
         self.is_gone()?;
         self.servers.load_watch().await
@@ -175,8 +183,8 @@ pub async fn restore(
     // A lane of its own: the one that the table belongs to may be at work, or not exist.
     one.plan.settings.lane = restoring(under);
     one.plan.hash = one.plan.computed_hash();
-    let renamed = table != under;
-    let loaded = Loaded { dump: one.id.clone(), rows: rows(&one), alone: Some(seed::Alone { renamed }) };
+    let was = (table != under).then(|| table.clone());
+    let loaded = Loaded { dump: one.id.clone(), rows: rows(&one), alone: Some(seed::Alone { was }) };
     load(servers, (archive, one), &options.seed(loaded), (tell, stop)).await
 }
 

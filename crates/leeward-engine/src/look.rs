@@ -43,24 +43,34 @@ fn kind(fence: &FenceMode) -> Look {
 }
 
 /// Looks at the source freshly, before the first read of new tables.
-pub(crate) async fn fresh(
-    servers: &dyn Servers,
-    fence: &FenceMode,
-    probes: &[&PlannedTable],
-) -> Result<Observation, Fault> {
+pub(crate) async fn fresh(servers: &dyn Servers, fence: &FenceMode, probes: &[&PlannedTable]) -> Result<Looked, Fault> {
     let mut source = servers.source().await?;
     for look_no in 0..LOOKS_MAX {
-        if let Some(seen) = source.observe(probes, kind(fence)).await? {
-            return Ok(seen);
+        if let Some(looked) = once(source.as_mut(), (probes, kind(fence))).await? {
+            return Ok(looked);
         }
         tokio::time::sleep(LOOK_EVERY + LOOK_STEP * look_no).await;
     }
     Err(Fault::new(FaultKind::Refused(NO_FRESH_LOOK.into()), "look at the source's open transactions").on(Side::Source))
 }
 
-/// Finds out whether the source can be looked at, whatever the look shows.
-pub(crate) async fn sight(servers: &dyn Servers, fence: &FenceMode) -> Result<(), Fault> {
-    servers.source().await?.observe(&[], kind(fence)).await.map(drop)
+/// Finds out whether the source can be looked at. Nothing where the look was not fresh.
+pub(crate) async fn sight(servers: &dyn Servers, fence: &FenceMode) -> Result<Option<Looked>, Fault> {
+    once(servers.source().await?.as_mut(), (&[], kind(fence))).await
+}
+
+async fn once(source: &mut dyn Source, (probes, kind): (&[&PlannedTable], Look)) -> Result<Option<Looked>, Fault> {
+    let asked = clock::now();
+    let seen = source.observe(probes, kind).await?;
+    Ok(seen.map(|seen| Looked { seen, asked, answered: clock::now() }))
+}
+
+/// Waits until the source's threads may be looked at again.
+pub(crate) async fn until_due(lane: &Lane) {
+    let wait = lane.looked.map_or(Duration::ZERO, |looked| LOOK_EVERY.saturating_sub(clock::since(looked)));
+    if !wait.is_zero() {
+        clock::pause(wait).await;
+    }
 }
 
 /// Looks at the threads after a cut was read from resting marks. Where a transaction that they rest on has ended, or that
@@ -71,10 +81,7 @@ pub async fn read_what_has_moved(
     cut: &mut dyn Cut,
     applying: &mut Applying<'_>,
 ) -> Result<Option<Looked>, Fault> {
-    let wait = lane.looked.map_or(Duration::ZERO, |looked| LOOK_EVERY.saturating_sub(clock::since(looked)));
-    if !wait.is_zero() {
-        clock::pause(wait).await;
-    }
+    until_due(lane).await;
     let asked = clock::now();
     let seen = cut.observe(&lane.probes(), Look::Threads).await?;
     let answered = clock::now();
@@ -99,14 +106,11 @@ pub async fn observe(lane: &mut Lane, source: &mut dyn Source) -> Result<NaiveDa
     if lane.looked.is_some_and(|looked| clock::since(looked) < LOOK_EVERY) {
         return Ok(last_cut);
     }
-    let asked = clock::now();
-    let seen = source.observe(&lane.probes(), kind(&lane.plan.fence)).await?;
-    let answered = clock::now();
-    lane.looked = Some(answered);
-    match seen {
-        Some(seen) => {
+    let looked = once(source, (&lane.probes(), kind(&lane.plan.fence))).await?;
+    lane.looked = Some(clock::now());
+    match looked {
+        Some(looked) => {
             lane.stale_looks = 0;
-            let looked = Looked { seen, asked, answered };
             lane.observe(&looked);
             Ok(looked.seen.now)
         }

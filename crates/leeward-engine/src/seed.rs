@@ -23,8 +23,8 @@ use leeward_core::throttle::LoadLimit;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
-use crate::copy::{self, Book, Copy};
-use crate::lane::Lane;
+use crate::copy::{self, Book, Copy, Readers};
+use crate::lane::{Lane, Looked};
 use crate::lease::{self, Claim, Heartbeat};
 use crate::look;
 use crate::objects;
@@ -32,6 +32,9 @@ use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
 use crate::throttle::Throttle;
 pub use closing::COMPARING;
+
+/// The phase in which tables are there and rows come.
+pub const COPYING: &str = "copying rows";
 
 /// What to do with tables that are on the target and were not put there by Leeward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +75,10 @@ pub struct Loaded {
 }
 
 /// One table that is restored by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alone {
-    /// Whether it gets another name. Its foreign keys are then left out: the names that they have may still be taken.
-    pub renamed: bool,
+    /// The name that it has in the dump, where it gets another. Its foreign keys then get others, too: theirs may be taken.
+    pub was: Option<TableName>,
 }
 
 /// How a seed is run.
@@ -345,6 +348,8 @@ impl Seed<'_> {
     ) -> Result<(), Fault> {
         let servers = self.servers.clone();
         let missing = self.to_be_seeded(existing);
+        let parallel = self.options.fixed(&self.lane.plan);
+        let workers_max = self.options.budget.workers_max();
         let until = self.options.until.clone();
         let noting = async {
             match &until {
@@ -352,12 +357,20 @@ impl Seed<'_> {
                 Until::Loaded(_) => self.begin_load().await,
             }
         };
-        let (ddl, ()) = tokio::try_join!(tables::read_ddl(servers.as_ref(), &missing), noting)?;
+        let connecting = async {
+            Ok(match missing.is_empty() {
+                true => Readers::default(),
+                false => Readers::connect(servers.as_ref(), parallel, workers_max).await,
+            })
+        };
+        let (ddl, (), readers) = tokio::try_join!(tables::read_ddl(servers.as_ref(), &missing), noting, connecting)?;
         self.create_tables(shape, &ddl).await?;
-        self.copy_rows().await?;
+        self.copy_rows(readers).await?;
         self.finish_tables(&ddl, TablePart::Indexes, "building secondary indexes").await?;
         match &until {
-            Until::Loaded(Loaded { alone: Some(Alone { renamed: true }), .. }) => {}
+            Until::Loaded(Loaded { alone: Some(Alone { was: Some(was) }), .. }) => {
+                self.foreign_keys_beside(&ddl, was).await?;
+            }
             _ => self.finish_tables(&ddl, TablePart::ForeignKeys, "adding foreign keys").await?,
         }
         match &until {
@@ -386,7 +399,8 @@ impl Seed<'_> {
     }
 
     /// Notes, before the first read, from where deltas will go on. The mark is proved only when a barrier drawn then has
-    /// been retired, which the closing comparison waits for: it looks at every row in cuts opened after that.
+    /// been retired, which the closing comparison waits for: it looks at every row in cuts opened after that. The barrier is
+    /// drawn here, so that the first look after the copy may retire it.
     async fn note_marks(&mut self, existing: &[TableName]) -> Result<(), Fault> {
         // What was loaded from a dump has its rows, and no mark yet.
         let is_loaded = |record: &TableRecord| {
@@ -397,13 +411,17 @@ impl Seed<'_> {
             (0..self.lane.tables.len()).filter(|&at| is_fresh(&self.lane.tables[at].record)).collect();
         if fresh.is_empty() {
             // An interrupted seed ends by looking at threads as well: find out now whether they can be seen.
-            return look::sight(self.servers.as_ref(), &self.lane.plan.fence).await;
+            let looked = look::sight(self.servers.as_ref(), &self.lane.plan.fence).await?;
+            looked.iter().for_each(|looked| self.draw_barrier(looked));
+            return Ok(());
         }
         self.phase("noting where the copy starts");
         let appended = |at: &&usize| self.lane.tables[**at].planned.strategy == Strategy::Append;
         let probes: Vec<&PlannedTable> =
             fresh.iter().filter(appended).map(|&at| &self.lane.tables[at].planned).collect();
-        let seen = look::fresh(self.servers.as_ref(), &self.lane.plan.fence, &probes).await?;
+        let looked = look::fresh(self.servers.as_ref(), &self.lane.plan.fence, &probes).await?;
+        self.draw_barrier(&looked);
+        let Looked { seen, .. } = looked;
         for &at in &fresh {
             let table = &mut self.lane.tables[at];
             let adopted = existing.contains(table.planned.name()) || is_loaded(&table.record);
@@ -415,6 +433,11 @@ impl Seed<'_> {
         let text = format!("seed of {} tables began", fresh.len());
         let event = Event { kind: "lane_state".into(), table: None, text };
         self.servers.control().await?.record(&self.lease, &self.lane.record, &records, &[event]).await
+    }
+
+    fn draw_barrier(&mut self, looked: &Looked) {
+        self.lane.looked = Some(looked.answered);
+        self.lane.observe(looked);
     }
 
     fn seeding(&self) -> Vec<usize> {
@@ -430,12 +453,12 @@ impl Seed<'_> {
         Ok(())
     }
 
-    async fn copy_rows(&mut self) -> Result<(), Fault> {
+    async fn copy_rows(&mut self, readers: Readers) -> Result<(), Fault> {
         let seeding = self.seeding();
         if seeding.is_empty() {
             return Ok(());
         }
-        self.phase("copying rows");
+        self.phase(COPYING);
         let (plan, member) = (&self.lane.plan, self.options.member(&self.lane.plan));
         self.clear_claims().await?;
         let known = self.servers.control().await?.chunks(&plan.settings.lane).await?;
@@ -451,6 +474,7 @@ impl Seed<'_> {
             throttle: self.throttle,
             budget: &self.options.budget,
             book: Book::Control,
+            readers,
         };
         let tables: Vec<&PlannedTable> = seeding.iter().map(|&at| &self.lane.tables[at].planned).collect();
         let copied = copy::run(&copy, &tables, known).await?;

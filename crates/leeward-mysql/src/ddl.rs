@@ -6,13 +6,16 @@ mod object;
 mod tokens;
 
 use leeward_core::name::TableName;
-use leeward_core::port::{Indexes, TablePart};
+use leeward_core::port::{Indexes, KeyBeside, TablePart};
 
 use crate::sql;
 pub use alter::statements;
 pub use object::{Definer, Existing, create_object};
 pub use tokens::Unreadable;
 use tokens::{Placed, Token, Tokens};
+
+/// Characters of a table's name in a foreign key's: identifiers have 64, and a number of up to three digits follows.
+const KEY_STEM_MAX: usize = 56;
 
 /// A table's DDL in parts, each part as the server printed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +80,7 @@ pub enum KeyKind {
 pub struct ForeignKeyDdl {
     /// Constraint name.
     pub name: String,
-    /// From `CONSTRAINT` up to and without the parent's name.
+    /// From `FOREIGN KEY` up to and without the parent's name.
     head: String,
     /// The parent's database, where the server printed one: it leaves out the child's own.
     parent_schema: Option<String>,
@@ -288,7 +291,7 @@ impl TableDdl {
 
     /// Returns the one statement that adds the foreign keys which `existing` lacks, parents named in full.
     pub fn missing_foreign_keys(&self, name: &TableName, existing: &TableDdl) -> Option<String> {
-        let has = |wanted: &ForeignKeyDdl| existing.foreign_keys.iter().any(|key| same_name(&key.name, &wanted.name));
+        let has = |wanted: &ForeignKeyDdl| existing.has_foreign_key(&wanted.name);
         let added: Vec<String> = self
             .foreign_keys
             .iter()
@@ -299,6 +302,25 @@ impl TableDdl {
             return None;
         }
         Some(format!("ALTER TABLE {} {}", sql::table(name), added.join(", ")))
+    }
+
+    /// Returns the foreign keys of a table that is called `name` here and `was` where the DDL comes from, each with the statement
+    /// that adds it under a name made from the table's: names are unique within a database, and the old ones may be taken.
+    pub fn foreign_keys_beside(&self, name: &TableName, was: &TableName) -> Vec<(KeyBeside, String)> {
+        let beside = |(at, key): (usize, &ForeignKeyDdl)| {
+            let parent = TableName::new(key.parent_schema.as_deref().unwrap_or(&was.schema), &key.parent_table);
+            let parent = if parent == *was { name.clone() } else { parent };
+            let short: String = name.table.chars().take(KEY_STEM_MAX).collect();
+            let now = format!("{short}_fk_{}", at + 1);
+            let add = format!("ALTER TABLE {} ADD {}", sql::table(name), key.named(&now, &parent));
+            (KeyBeside { was: key.name.clone(), parent, now: Some(now) }, add)
+        };
+        self.foreign_keys.iter().enumerate().map(beside).collect()
+    }
+
+    /// Returns whether it has a foreign key of this name.
+    pub fn has_foreign_key(&self, name: &str) -> bool {
+        self.foreign_keys.iter().any(|key| same_name(&key.name, name))
     }
 
     /// Returns the `ON DELETE` and `ON UPDATE` rules of a foreign key. `RESTRICT` is what both servers leave unsaid.
@@ -324,7 +346,11 @@ impl ForeignKeyDdl {
     /// Returns the whole clause for a child in `schema`.
     fn within(&self, schema: &str) -> String {
         let parent = TableName::new(self.parent_schema.as_deref().unwrap_or(schema), &self.parent_table);
-        format!("{}{}{}", self.head, sql::table(&parent), self.rest)
+        self.named(&self.name, &parent)
+    }
+
+    fn named(&self, name: &str, parent: &TableName) -> String {
+        format!("CONSTRAINT {} {}{}{}", sql::ident(name), self.head, sql::table(parent), self.rest)
     }
 }
 
@@ -376,7 +402,7 @@ fn foreign_key(text: &str, clause: &[Placed<'_>]) -> Result<ForeignKeyDdl, Unrea
     };
     Ok(ForeignKeyDdl {
         name,
-        head: format!("{} ", cover(text, &clause[..=references])),
+        head: format!("{} ", cover(text, &clause[2..=references])),
         parent_schema: schema.map(str::to_owned),
         parent_table: table.to_owned(),
         rest: format!(" {}", &text[rest.start..clause[clause.len() - 1].end]),

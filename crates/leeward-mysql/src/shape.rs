@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use leeward_core::alteration::{Alteration, Effect, Statement, Verdict};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::TableName;
-use leeward_core::port::{DefinerKept, Indexes, Lease, RowsMeanwhile, Shape, TablePart};
+use leeward_core::port::{DefinerKept, Indexes, KeyBeside, Lease, RowsMeanwhile, Shape, TablePart};
 use leeward_core::server::{Flavor, Observed};
 use leeward_core::survey::{ObjectFacts, ObjectKind, SchemaFacts};
 
@@ -297,6 +297,31 @@ impl Shape for TargetShape {
             self.change(&doing, &statement).await.map_err(|fault| fault.of(name))?;
         }
         Ok(())
+    }
+
+    async fn foreign_keys_beside(
+        &mut self,
+        name: &TableName,
+        was: &TableName,
+        source_ddl: &str,
+    ) -> Result<Vec<KeyBeside>, Fault> {
+        let doing = format!("add the foreign keys of {name}");
+        let wanted = self.split(name, source_ddl)?.foreign_keys_beside(name, was);
+        let there = self.own_ddl(name).await?.ok_or_else(|| self.missing(name, &doing))?;
+        let parents: Vec<TableName> = wanted.iter().map(|(key, _)| key.parent.clone()).collect();
+        let parents = self.existing(&parents).await?;
+        let mut keys = Vec::with_capacity(wanted.len());
+        for (key, add) in wanted {
+            if !parents.contains(&key.parent) {
+                keys.push(KeyBeside { now: None, ..key });
+                continue;
+            }
+            if !key.now.as_ref().is_some_and(|now| there.has_foreign_key(now)) {
+                self.change(&doing, &add).await.map_err(|fault| fault.of(name))?;
+            }
+            keys.push(key);
+        }
+        Ok(keys)
     }
 
     async fn alteration(

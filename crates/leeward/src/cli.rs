@@ -147,6 +147,10 @@ pub struct SyncArgs {
     #[arg(long, value_name = "TIME")]
     lease_ttl: Option<String>,
 
+    /// After this long without a step the loop counts as stuck [default: 5m and the waits that are configured]
+    #[arg(long, value_name = "TIME")]
+    step_max: Option<String>,
+
     /// Answer /live, /ready, /status.json and /metrics here: PORT, on this machine alone, or ADDRESS:PORT
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
@@ -267,6 +271,7 @@ impl Cli {
             Command::Sync(args) => vec![
                 (Key::CycleInterval, &args.cycle_interval),
                 (Key::LeaseTtl, &args.lease_ttl),
+                (Key::StepMax, &args.step_max),
                 (Key::Listen, &args.listen),
                 (Key::Metrics, &args.metrics),
             ],

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::command::cargo;
-use crate::linters;
+use crate::{linters, terraform};
 
 /// Each check: its name and its cargo arguments. All of them run, whatever the others say.
 const CHECKS: [(&str, &[&str]); 3] = [
@@ -28,10 +28,14 @@ pub(crate) fn run() -> Result<ExitCode> {
             failed.push(name);
         }
     }
-    let linted = linters::run()?;
+    let mut linted = linters::run()?;
+    terraform::run(&mut linted)?;
     failed.extend(linted.failed);
     for (name, why) in &linted.unchecked {
         println!("check: NOT CHECKED: {name}: {why}");
+    }
+    for (name, why) in &linted.skipped {
+        println!("check: skipped: {name}: {why}");
     }
     if failed.is_empty() {
         println!("check: all {} passed", CHECKS.len() + linted.passed);

@@ -12,6 +12,7 @@ mod linters;
 mod servers;
 mod simulate;
 mod tally;
+mod terraform;
 mod test;
 mod torture;
 

@@ -4,7 +4,7 @@
 use chrono::{NaiveDateTime, TimeDelta};
 use serde::Serialize;
 
-use super::{DumpId, DumpKind, Manifest, Moment};
+use super::{Begun, DumpId, DumpKind, Manifest, Moment};
 
 /// A whole dump, as far as it must be known to judge it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,6 +79,43 @@ pub fn retire<'w>(whole: &'w [Whole], lane: &str, keep: Keep, now: NaiveDateTime
     gone
 }
 
+/// How long an unfinished dump must have got nothing before it is given up. A dump writes a chunk within minutes; one of a table
+/// without a key, which is a single object, within hours. A week is longer than any of them, and than a long weekend after which
+/// somebody goes on with it; what it costs is the room of what was abandoned. Should something still write after all, the way
+/// in which a dump is made whole sees to it that nothing is taken for whole that is not.
+pub const ABANDONED_AFTER: TimeDelta = TimeDelta::days(7);
+
+/// A dump that was begun and has no manifest: killed, or still under way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unfinished {
+    /// Which.
+    pub id: DumpId,
+    /// What for.
+    pub kind: DumpKind,
+    /// The lane of its plan.
+    pub lane: String,
+    /// What it would have shown.
+    pub moment: Moment,
+    /// When the newest of its objects was written, by the store's clock (UTC); nothing where that is not known of all of them.
+    pub written_at: Option<NaiveDateTime>,
+}
+
+impl Unfinished {
+    /// Returns what is to be known of what was begun.
+    pub fn of(begun: Begun, written_at: Option<NaiveDateTime>) -> Unfinished {
+        let Begun { id, kind, moment, plan, .. } = begun;
+        Unfinished { id, kind, lane: plan.settings.lane, moment, written_at }
+    }
+
+    /// Returns whether it is to be taken away: nothing was written for long, and nobody can want it any more. What a person or a
+    /// seed has begun in a way that can be gone on with is theirs. What is not known to be old is not old.
+    pub fn is_abandoned(&self, lane: &str, now: NaiveDateTime) -> bool {
+        let is_nobodys = self.kind == DumpKind::Snapshot || matches!(self.moment, Moment::One { .. });
+        let is_silent = self.written_at.is_some_and(|at| now - at > ABANDONED_AFTER);
+        self.lane == lane && is_nobodys && is_silent
+    }
+}
+
 /// Returns the newest whole dump of a lane, which is what there is to fall back on. One on the way of a seed is none: it goes
 /// when the seed is done.
 pub fn newest<'w>(whole: &'w [Whole], lane: &str) -> Option<&'w Whole> {
@@ -136,6 +173,30 @@ mod tests {
         let whole: Vec<Whole> = [2, 3].map(|at| snapshot(at, DumpKind::Snapshot, "shop")).into();
         assert_eq!(gone(&whole, Keep { last: Some(0), for_s: None }), [2]);
         assert_eq!(gone(&whole, Keep { last: None, for_s: Some(60) }), [2]);
+    }
+
+    #[test]
+    fn only_what_is_silent_and_nobodys_is_abandoned() {
+        use DumpKind::{Dump, Seed, Snapshot};
+        let one = Moment::One { at: hour(1), by: MomentBy::OneView, readers: 1 };
+        let spread = Moment::Spread { from: hour(1) };
+        let now = hour(12);
+        let (old, new) = (now - ABANDONED_AFTER - TimeDelta::seconds(1), now - ABANDONED_AFTER);
+        for (kind, moment, written_at, goes) in [
+            (Snapshot, &one, Some(old), true),
+            (Snapshot, &spread, Some(old), true),
+            (Dump, &one, Some(old), true),
+            (Dump, &spread, Some(old), false),
+            (Seed, &spread, Some(old), false),
+            (Snapshot, &one, Some(new), false),
+            (Snapshot, &one, Some(now + TimeDelta::days(9)), false),
+            (Snapshot, &one, None, false),
+        ] {
+            let id = DumpId::new(hour(1), "shop");
+            let begun = Unfinished { id, kind, lane: "shop".to_owned(), moment: moment.clone(), written_at };
+            assert_eq!(begun.is_abandoned("shop", now), goes, "{begun:?}");
+            assert!(!begun.is_abandoned("billing", now), "another lane's: {begun:?}");
+        }
     }
 
     #[test]

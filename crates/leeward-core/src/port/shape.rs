@@ -7,7 +7,7 @@ use chrono::NaiveDateTime;
 
 use super::Lease;
 use crate::alteration::{Alteration, Statement};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::name::TableName;
 use crate::survey::{ObjectFacts, Survey};
 use crate::table::Table;
@@ -34,6 +34,18 @@ pub trait Shape: Send {
 
     /// Adds the parts of the source's DDL that the table lacks, in one ALTER each for indexes and foreign keys.
     async fn complete_table(&mut self, name: &TableName, source_ddl: &str, part: TablePart) -> Result<(), Fault>;
+
+    /// Gives a table that stands beside the one it was, under another name, the foreign keys of that one's DDL, each under a name
+    /// made from its own. A key whose parent is not there is left out. Rows are not checked against parents, as nowhere in a
+    /// copy. Done again it changes nothing. A simulator need not.
+    async fn foreign_keys_beside(
+        &mut self,
+        _name: &TableName,
+        _was: &TableName,
+        _source_ddl: &str,
+    ) -> Result<Vec<KeyBeside>, Fault> {
+        Err(Fault::new(FaultKind::Unexpected, "add foreign keys under other names"))
+    }
 
     /// Returns the statements that would make the target's table like the source's, in order. Runs none of them. What
     /// the definitions cannot tell by their texts (new names, what was dropped) stands in `alteration`.
@@ -80,6 +92,17 @@ pub enum TablePart {
     Indexes,
     /// Foreign keys; their parents must exist.
     ForeignKeys,
+}
+
+/// A foreign key of a table that stands beside the one it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyBeside {
+    /// Its name there.
+    pub was: String,
+    /// The table that it refers to: the new one itself where it referred to its own.
+    pub parent: TableName,
+    /// Its name here; nothing where the parent is not there.
+    pub now: Option<String>,
 }
 
 /// Whether an object kept its definer.

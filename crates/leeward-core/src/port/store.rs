@@ -8,6 +8,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::NaiveDateTime;
 
 use crate::fault::{Fault, FaultKind};
 
@@ -133,6 +134,8 @@ pub struct Entry {
     pub name: ObjectName,
     /// Its length in bytes.
     pub bytes: u64,
+    /// When it was written, by the store's clock (UTC); nothing where the store does not say.
+    pub written_at: Option<NaiveDateTime>,
 }
 
 /// An object's name, relative to where the store begins. It can always be both a file's path and an S3 key, and never leads out

@@ -114,6 +114,11 @@ pub(super) struct Level {
     busy: AtomicUsize,
 }
 
+/// Returns with how many chunks at once a copy begins.
+pub(super) fn begin(fixed: Option<usize>, bearable: usize) -> usize {
+    fixed.unwrap_or(START.min(bearable)).max(1)
+}
+
 /// A worker that is copying.
 pub(super) struct Busy<'l>(&'l Level);
 
@@ -126,7 +131,7 @@ impl Drop for Busy<'_> {
 impl Level {
     pub(super) fn new(fixed: Option<usize>, bearable: usize) -> Level {
         let max = bearable.clamp(1, MAX);
-        let start = fixed.unwrap_or(START.min(max)).max(1);
+        let start = begin(fixed, bearable);
         Level {
             fixed: fixed.map(|fixed| fixed.max(1)),
             max,

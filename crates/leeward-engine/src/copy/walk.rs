@@ -338,7 +338,7 @@ impl<'a> Walk<'_, 'a> {
 
     async fn reader(&mut self) -> Result<&mut dyn ChunkReader, Fault> {
         if self.reader.is_none() {
-            self.reader = Some(self.copy.servers.reader().await?);
+            self.reader = Some(self.copy.readers.reader(self.copy.servers).await?);
         }
         match &mut self.reader {
             Some(reader) => Ok(reader.as_mut()),

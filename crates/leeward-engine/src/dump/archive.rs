@@ -16,7 +16,7 @@ const KEPT_BYTES_MAX: u64 = 64 << 10;
 /// A store that holds dumps.
 #[derive(Clone)]
 pub struct Archive {
-    store: Arc<dyn ObjectStore>,
+    pub(super) store: Arc<dyn ObjectStore>,
 }
 
 impl Archive {
@@ -40,7 +40,7 @@ impl Archive {
         self.ids(names::MANIFESTS).await
     }
 
-    async fn ids(&self, under: &str) -> Result<BTreeSet<DumpId>, Fault> {
+    pub(super) async fn ids(&self, under: &str) -> Result<BTreeSet<DumpId>, Fault> {
         let entries = self.list(&Prefix::new(under)?).await?;
         Ok(entries.iter().filter_map(|entry| names::id_in(&entry.name)).collect())
     }
@@ -166,9 +166,10 @@ impl Archive {
     /// Makes a dump whole: its manifest is the last object that is written. What was only needed to go on with it goes.
     ///
     /// # Errors
-    /// `Refused` when another process that went on with the same dump has been faster.
+    /// `Refused` when another process that went on with the same dump has been faster, or one has given it up and taken it away.
     pub async fn publish(&self, manifest: &Manifest) -> Result<(), Fault> {
         self.put_new(&names::manifest(&manifest.id)?, manifest).await?;
+        self.still_begun(&manifest.id).await?;
         // Best effort: notes that stay cost a little room, and go with the dump.
         if let Ok(notes) = self.list(&names::kept(&manifest.id)?).await {
             for note in notes {
@@ -193,7 +194,7 @@ impl Archive {
         Ok(removed)
     }
 
-    async fn put_new(&self, name: &ObjectName, document: &impl Serialize) -> Result<(), Fault> {
+    pub(super) async fn put_new(&self, name: &ObjectName, document: &impl Serialize) -> Result<(), Fault> {
         const DOING: &str = "write down what is in a dump";
         let content =
             serde_json::to_vec(document).map_err(|error| Fault::new(FaultKind::Unexpected, DOING).because(error))?;
@@ -211,7 +212,7 @@ impl Archive {
     }
 
     /// Lists all objects under a prefix.
-    async fn list(&self, under: &Prefix) -> Result<Vec<Entry>, Fault> {
+    pub(super) async fn list(&self, under: &Prefix) -> Result<Vec<Entry>, Fault> {
         let (mut found, mut after): (Vec<Entry>, Option<ObjectName>) = (Vec::new(), None);
         // Each page goes on after the last: names grow, so the loop ends with them.
         loop {

@@ -18,8 +18,8 @@ const LEVEL: i32 = 3;
 /// was not written here.
 const WINDOW_LOG_MAX: u32 = 23;
 
-/// Text is taken out of an object in pieces of this many bytes at most, whatever its compressed piece holds.
-const PIECE_BYTES: usize = 128 * 1024;
+/// Text is put into an object, and taken out of one, in pieces of this many bytes at most, whatever its compressed piece holds.
+pub const PIECE_BYTES: usize = 128 * 1024;
 
 /// Compressed bytes that are held back until so many are there.
 const HELD_BYTES: usize = 256 * 1024;
@@ -56,14 +56,20 @@ impl Packer {
         Ok(Packer { encoder, hash: Sha256::new(), stored_bytes: 0, rows: 0, bytes: 0 })
     }
 
-    /// Adds rows. Returns bytes to be stored next, if there are enough of them.
+    /// Prints rows that are to be added next, whole and in this order.
+    pub fn print(&mut self, rows: &RowBatch) -> Vec<u8> {
+        self.rows += rows.rows() as u64;
+        self.bytes += rows.bytes() as u64;
+        row_text::print(rows, rows.width())
+    }
+
+    /// Adds a piece of what was printed. Returns bytes to be stored next, if there are enough of them: a wide row whose bytes do
+    /// not compress would otherwise be here once more.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn add(&mut self, rows: &RowBatch) -> std::io::Result<Option<Bytes>> {
-        self.encoder.write_all(&row_text::print(rows, rows.width()))?;
-        self.rows += rows.rows() as u64;
-        self.bytes += rows.bytes() as u64;
+    pub fn add(&mut self, piece: &[u8]) -> std::io::Result<Option<Bytes>> {
+        self.encoder.write_all(piece)?;
         if self.encoder.get_ref().len() < HELD_BYTES {
             return Ok(None);
         }
@@ -110,6 +116,8 @@ pub struct Unpacker {
     /// Whether the compressed text has come to an end of its own.
     is_at_end: bool,
     reader: Reader,
+    /// Bytes past which a row is wide, until [`Unpacker::let_wide_pass`].
+    wide_from: u64,
     piece: Vec<u8>,
     hash: Sha256,
     stored_bytes: u64,
@@ -118,17 +126,18 @@ pub struct Unpacker {
 }
 
 impl Unpacker {
-    /// Begins with an object of rows of `width` cells.
+    /// Begins with an object of rows of `width` cells. It stops in a row of more than `wide_from` bytes.
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn new(width: usize) -> Result<Unpacker, Unreadable> {
+    pub fn new(width: usize, wide_from: u64) -> Result<Unpacker, Unreadable> {
         let mut decoder = Decoder::new()?;
         decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))?;
         Ok(Unpacker {
             decoder,
             is_at_end: false,
             reader: Reader::new(width),
+            wide_from,
             piece: vec![0; PIECE_BYTES],
             hash: Sha256::new(),
             stored_bytes: 0,
@@ -138,7 +147,7 @@ impl Unpacker {
     }
 
     /// Takes in the object's next bytes, as many as make some batches of rows, which are added to `full`. Returns how many
-    /// bytes were taken. When all were and no batch came, there is nothing left to do with them.
+    /// bytes were taken. When all were, no batch came and no row is wide, there is nothing left to do with them.
     ///
     /// # Errors
     /// When they are not those of a chunk of this table.
@@ -154,7 +163,7 @@ impl Unpacker {
             self.reader.read(&self.piece[..status.bytes_written], full)?;
             let is_drained = at == stored.len() && status.bytes_written < self.piece.len();
             let is_stuck = status.bytes_read == 0 && status.bytes_written == 0;
-            if !full.is_empty() || is_drained || is_stuck {
+            if !full.is_empty() || is_drained || is_stuck || self.is_wide() {
                 break;
             }
         }
@@ -162,6 +171,16 @@ impl Unpacker {
         self.stored_bytes += at as u64;
         full.iter().for_each(|batch| self.count(batch.rows(), batch.bytes()));
         Ok(at)
+    }
+
+    /// Returns whether it has stopped in a wide row, of which it holds no more than one piece past that width.
+    pub fn is_wide(&self) -> bool {
+        self.reader.row_bytes() > self.wide_from
+    }
+
+    /// Lets wide rows pass from now on: there is room for them.
+    pub fn let_wide_pass(&mut self) {
+        self.wide_from = u64::MAX;
     }
 
     /// Ends the object. Returns its last rows and what it held.
@@ -197,11 +216,36 @@ mod tests {
         batch
     }
 
+    #[test]
+    fn a_wide_row_stops_until_it_may_pass_and_comes_whole() {
+        let mut batch = rows(3);
+        for cell in [Some(&b"wide"[..]), Some(&vec![b'w'; 5 << 20])] {
+            batch.push_cell(cell);
+        }
+        let (stored, packed) = pack(std::slice::from_ref(&batch));
+        let mut unpacker = Unpacker::new(2, 1 << 20).unwrap();
+        let mut full = Vec::new();
+        let mut at = unpacker.take(&stored, &mut full).unwrap();
+        assert!(unpacker.is_wide() && full.is_empty());
+        assert!(unpacker.reader.row_bytes() <= (1 << 20) + PIECE_BYTES as u64, "{}", unpacker.reader.row_bytes());
+        unpacker.let_wide_pass();
+        while full.is_empty() {
+            at += unpacker.take(&stored[at..], &mut full).unwrap();
+        }
+        assert_eq!((full.len(), full[0].rows(), full[0].cell(3, 1)), (1, 4, batch.cell(3, 1)));
+        assert!(!unpacker.is_wide(), "the row has come to its end");
+        at += unpacker.take(&stored[at..], &mut Vec::new()).unwrap();
+        assert_eq!((at, unpacker.end().unwrap().1), (stored.len(), packed));
+    }
+
     fn pack(batches: &[RowBatch]) -> (Vec<u8>, Packed) {
         let mut packer = Packer::new().unwrap();
         let mut stored = Vec::new();
         for batch in batches {
-            stored.extend(packer.add(batch).unwrap().into_iter().flatten());
+            let text = packer.print(batch);
+            for piece in text.chunks(PIECE_BYTES) {
+                stored.extend(packer.add(piece).unwrap().into_iter().flatten());
+            }
         }
         let (last, packed) = packer.end().unwrap();
         stored.extend_from_slice(&last);
@@ -210,7 +254,7 @@ mod tests {
 
     /// Unpacks pieces of some bytes; returns the rows, the largest batch and what it held.
     fn unpack(stored: &[u8], piece: usize) -> Result<(usize, usize, Packed), Unreadable> {
-        let mut unpacker = Unpacker::new(2)?;
+        let mut unpacker = Unpacker::new(2, u64::MAX)?;
         let (mut rows, mut largest) = (0, 0);
         for piece in stored.chunks(piece) {
             let mut at = 0;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
 use leeward_core::port::{
-    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Servers, Shape, Shapes, Source, Target,
+    ChunkLoader, ChunkReader, Claims, Control, LoadWatch, Passed, Servers, Shape, Shapes, Source, Target,
 };
 
 use super::sink::{Sink, StoreLoader};
@@ -59,6 +59,11 @@ impl Servers for IntoStore<'_> {
     /// A store takes as many connections as one likes.
     async fn free_connections(&self, _side: Side) -> Result<Option<u64>, Fault> {
         self.servers.free_connections(Side::Source).await
+    }
+
+    /// What is written into the store passes over no connection to a server.
+    fn passed(&self, side: Side) -> Option<Passed> {
+        self.servers.passed(side)
     }
 
     async fn load_watch(&self) -> Result<Box<dyn LoadWatch>, Fault> {

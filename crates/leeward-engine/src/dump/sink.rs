@@ -15,7 +15,7 @@ use leeward_core::port::{ChunkLoader, ChunkOf, Feed, Lease, LoadMode, RowFeed};
 use leeward_core::row::{KeyCells, RowBatch};
 
 use super::archive::Archive;
-use super::codec::{Packed, Packer};
+use super::codec::{PIECE_BYTES, Packed, Packer};
 
 const DOING: &str = "write a chunk into a store";
 
@@ -97,8 +97,13 @@ async fn fill(upload: &mut dyn Upload, rows: &mut dyn Feed) -> Result<Packed, Fa
     let no_memory = |error: std::io::Error| Fault::new(FaultKind::Unexpected, DOING).because(error);
     let mut packer = Packer::new().map_err(no_memory)?;
     while let Some(batch) = rows.next().await? {
-        if let Some(piece) = packer.add(&batch).map_err(no_memory)? {
-            upload.write(piece).await?;
+        let text = packer.print(&batch);
+        // A wide row is in memory as its text from here on, and not twice.
+        drop(batch);
+        for piece in text.chunks(PIECE_BYTES) {
+            if let Some(ready) = packer.add(piece).map_err(no_memory)? {
+                upload.write(ready).await?;
+            }
         }
     }
     let (last, packed) = packer.end().map_err(no_memory)?;

@@ -81,17 +81,22 @@ async fn unpack(
         let why = format!("it has {} bytes, not {}", object.bytes(), chunk.stored_bytes);
         return Err(archive.damaged(&name, &why).of(range.table.name()));
     }
-    let mut unpacker = Unpacker::new(range.table.table.wire_columns().len()).map_err(spoilt)?;
+    let mut unpacker = Unpacker::new(range.table.table.wire_columns().len(), take.wide_from()).map_err(spoilt)?;
     while let Some(piece) = object.next().await? {
         let mut at = 0;
         loop {
             let mut full = Vec::new();
             at += unpacker.take(&piece[at..], &mut full).map_err(spoilt)?;
-            if full.is_empty() && at == piece.len() {
-                break;
-            }
+            let (is_wide, is_done) = (unpacker.is_wide(), full.is_empty() && at == piece.len());
             for rows in full {
                 take.take(rows).await?;
+            }
+            if is_wide {
+                // How wide it is shows at its end, and then it is in memory: it passes alone, whatever it is.
+                take.room(u64::MAX).await?;
+                unpacker.let_wide_pass();
+            } else if is_done {
+                break;
             }
         }
     }
@@ -117,6 +122,16 @@ struct Keep {
 
 #[async_trait]
 impl TakeRows for Keep {
+    fn wide_from(&self) -> u64 {
+        self.most.bytes
+    }
+
+    /// What is wider than all that may be kept is not read.
+    async fn room(&mut self, _widest: u64) -> Result<(), Fault> {
+        self.is_more = true;
+        Err(Fault::new(FaultKind::Stopped, "keep rows together"))
+    }
+
     async fn take(&mut self, rows: RowBatch) -> Result<(), Fault> {
         let held = (self.rows.bytes() + rows.bytes()) as u64;
         self.is_more |= held > self.most.bytes || (self.rows.rows() + rows.rows()) as u64 > self.most.rows;
@@ -143,10 +158,11 @@ impl ChunkReader for DumpReader {
             let width = range.table.table.wire_columns().len();
             let most = Most { rows: most.rows.saturating_sub(rows), bytes: most.bytes.saturating_sub(bytes) };
             let mut keep = Keep { rows: RowBatch::new(width), most, is_more: false };
-            self.read(range, &mut keep).await?;
+            let whole = self.read(range, &mut keep).await;
             if keep.is_more {
                 return Ok(None);
             }
+            whole?;
             (rows, bytes) = (rows + keep.rows.rows() as u64, bytes + keep.rows.bytes() as u64);
             read.push(keep.rows);
         }

@@ -11,6 +11,7 @@ use leeward_core::plan::FenceMode;
 use super::Seed;
 use crate::brake::Braking;
 use crate::cycle::{self, Hands};
+use crate::look;
 use crate::pace::ScrubPace;
 use crate::patience::Patience;
 use crate::progress::Progress;
@@ -70,6 +71,7 @@ impl Seed<'_> {
     /// Runs cycles on one pair of connections until all tables are live or something fails.
     async fn cycles(&mut self, pace: &mut ScrubPace, held: &mut bool) -> Result<(), Fault> {
         let (mut source, mut target) = tokio::try_join!(self.servers.source(), self.servers.target())?;
+        look::until_due(&self.lane).await;
         while !self.lane.all_live() || self.lane.record.state != LaneState::Live {
             self.throttle.pass(self.stop).await;
             if self.stop.is_cancelled() {

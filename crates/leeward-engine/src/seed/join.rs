@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{SeedOptions, SeedReport, SeedRole, same_shapes};
-use crate::copy::{self, Book, Copy};
+use crate::copy::{self, Book, Copy, Readers};
 use crate::lease::{self, Asked};
 use crate::patience::Patience;
 use crate::progress::{Progress, Tell};
@@ -153,6 +153,7 @@ impl Join<'_> {
             throttle: self.throttle,
             budget: &self.options.budget,
             book: Book::Control,
+            readers: Readers::default(),
         };
         let tables: Vec<&PlannedTable> = stored.tables.iter().collect();
         let mut copied = (0, 0);

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::lane::TableState;
 use leeward_core::name::{Side, TableName};
-use leeward_core::port::{Indexes, Servers, Shape, TablePart};
+use leeward_core::port::{Indexes, KeyBeside, Servers, Shape, TablePart};
 
 use super::{Seed, refusal};
 use crate::copy;
@@ -117,6 +117,30 @@ impl Seed<'_> {
         Ok(())
     }
 
+    /// Gives a table that was restored beside the one it was its foreign keys, and says what has become of them: whoever restores
+    /// a table must know what holds its rows.
+    pub(super) async fn foreign_keys_beside(&mut self, ddl: &Ddl, was: &TableName) -> Result<(), Fault> {
+        self.phase("adding foreign keys");
+        for at in self.seeding() {
+            let name = self.name(at).clone();
+            let Some(text) = ddl.get(&name) else { continue };
+            let mut patience = Patience::new(self.tell, self.stop);
+            let added = loop {
+                let mut shape = self.connect_shape(&mut patience).await?;
+                let fault = match shape.foreign_keys_beside(&name, was, text).await {
+                    Ok(keys) => break notes(keys),
+                    Err(fault) => fault,
+                };
+                match crate::apply::table_fault(fault.of(&name)) {
+                    Ok(fault) => break vec![format!("foreign keys not added: {fault}")],
+                    Err(fault) => patience.wait(fault).await?,
+                }
+            };
+            self.report.notes.extend(added);
+        }
+        Ok(())
+    }
+
     /// Returns which tables lack something of a part.
     async fn lacking(&self, tables: &[(usize, &str)], part: TablePart) -> Result<HashSet<TableName>, Fault> {
         let named: Vec<(&TableName, &str)> = tables.iter().map(|(at, text)| (self.name(*at), *text)).collect();
@@ -187,4 +211,15 @@ impl Seed<'_> {
         }
         Ok(failed)
     }
+}
+
+/// Says what has become of foreign keys.
+fn notes(keys: Vec<KeyBeside>) -> Vec<String> {
+    let note = |KeyBeside { was, parent, now }: KeyBeside| match now {
+        Some(now) => {
+            format!("foreign key {was} is called {now} here: it refers to {parent}, and no row was checked against it")
+        }
+        None => format!("foreign key {was} was left out: {parent}, to which it refers, is not on the target"),
+    };
+    keys.into_iter().map(note).collect()
 }

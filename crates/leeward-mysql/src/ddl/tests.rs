@@ -120,6 +120,29 @@ fn an_inherited_collation_stays_inherited() {
 }
 
 #[test]
+fn under_another_name_foreign_keys_have_names_of_their_own_and_still_refer_to_where_they_did() {
+    let was = TableName::new("nasty", "other");
+    let long = TableName::new("elsewhere", "\u{e4}".repeat(64));
+    let beside = split(MARIADB).unwrap().foreign_keys_beside(&long, &was);
+    let stem = "\u{e4}".repeat(56);
+    let first = KeyBeside {
+        was: "f`k1".to_owned(),
+        parent: TableName::new("nasty2", "par`ent"),
+        now: Some(format!("{stem}_fk_1")),
+    };
+    assert_eq!(beside[0].0, first);
+    assert_eq!(
+        beside[1].1,
+        format!(
+            "ALTER TABLE `elsewhere`.`{0}` ADD CONSTRAINT `{stem}_fk_2` FOREIGN KEY (`KEY`) \
+             REFERENCES `elsewhere`.`{0}` (`id`)",
+            long.table
+        ),
+        "a table that refers to itself does so under its new name"
+    );
+}
+
+#[test]
 fn rules_of_foreign_keys_are_read() {
     let rules = "CREATE TABLE `t` (\n  `a` int,\n  CONSTRAINT `on update` FOREIGN KEY (`a`) REFERENCES `p` (`on delete`) \
                  ON DELETE CASCADE ON UPDATE SET NULL,\n  CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `p` (`a`)\n) E";

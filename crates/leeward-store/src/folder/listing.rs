@@ -1,9 +1,11 @@
 //! The names in a folder, a page at a time.
 
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use leeward_core::fault::Fault;
 use leeward_core::port::store::{Entry, ObjectName, PAGE_MAX, Page, Prefix};
 
@@ -25,13 +27,17 @@ pub fn list(root: &Root, under: &Prefix, after: Option<&ObjectName>) -> Result<P
     let mut entries = Vec::with_capacity(names.len());
     for name in names {
         match std::fs::symlink_metadata(root.file(&name)) {
-            Ok(facts) => entries.push(Entry { name, bytes: facts.len() }),
+            Ok(facts) => entries.push(Entry { name, bytes: facts.len(), written_at: written_at(&facts) }),
             // Deleted meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(trouble::fault(error, &doing)),
         }
     }
     Ok(Page { entries, next })
+}
+
+fn written_at(facts: &Metadata) -> Option<NaiveDateTime> {
+    Some(DateTime::<Utc>::from(facts.modified().ok()?).naive_utc())
 }
 
 /// The smallest names that were found, one more than a page holds.

@@ -204,7 +204,7 @@ fn find_system_mysql() -> Result<Option<Programs>> {
 
 /// Finds a program on the search path and in the folders for system programs, which the search
 /// path of an ordinary user lacks.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))

@@ -100,8 +100,9 @@ Exit code 2 when a table was left for a person.";
 
 pub(super) const SNAPSHOT_HELP: &str = "\
 Takes a dump, and takes snapshots away that are no longer to be kept: what --keep or --keep-for keeps
-is kept, and the newest whole one always. Only snapshots of the same lane are looked at. With --every
-it goes on until SIGTERM or Ctrl-C.
+is kept, and the newest whole one always. Only snapshots of the same lane are looked at. What was
+begun, cannot be gone on with and has got nothing for seven days goes, too. With --every it goes on
+until SIGTERM or Ctrl-C.
 
 Examples:
   leeward snapshot --databases shop --to s3://dumps-of-shop/hourly --every 6h --keep 28
@@ -121,7 +122,8 @@ Exit code 2 when an object is missing or not what it was.";
 
 pub(super) const RESTORE_HELP: &str = "\
 Puts one table of a dump onto the target, which may be at work otherwise: a table of that name is
-refused, never overwritten. Under another name it comes without its foreign keys.
+refused, never overwritten. Under another name its foreign keys have other names, too; those whose
+parents are not there are left out, by name.
 
 Examples:
   leeward restore --from s3://dumps-of-shop/nightly --table shop.orders

@@ -11,6 +11,7 @@ use super::{Desk, planning};
 use crate::cli::{DumpArgs, DumpHow};
 use crate::config::store::StoreUrl;
 use crate::progress::{Show, Work};
+use crate::report::transfer::Leg;
 use crate::report::words;
 use crate::{Answer, Failure, report, shutdown, wire};
 
@@ -20,9 +21,19 @@ use crate::{Answer, Failure, report, shutdown, wire};
 /// Whatever keeps the dump from being whole.
 pub async fn run(desk: &Desk, args: &DumpArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
-    let report = make(desk, &args.to, (&args.how, DumpKind::Dump), &stop).await?;
-    report::write(desk.talk, &report, || text(&report))?;
+    let outcome = make(desk, &args.to, (&args.how, DumpKind::Dump), &stop).await?;
+    report::write(desk.talk, &outcome, || text(&outcome.report, outcome.transfer.as_ref()))?;
     Ok(Answer::Yes)
+}
+
+/// What a dump did, and what has passed over the wire for it.
+#[derive(Debug, serde::Serialize)]
+pub struct DumpOutcome {
+    /// What it did.
+    #[serde(flatten)]
+    pub report: DumpReport,
+    /// Between Leeward and the source.
+    pub transfer: Option<Leg>,
 }
 
 /// Opens what holds dumps.
@@ -42,7 +53,7 @@ pub async fn make(
     to: &StoreUrl,
     (how, kind): (&DumpHow, DumpKind),
     stop: &CancellationToken,
-) -> Result<DumpReport, Failure> {
+) -> Result<DumpOutcome, Failure> {
     let servers = wire::source_alone(&desk.settings).await?;
     let archive = archive(desk, to).await?;
     let (plan, survey) = match &how.plan {
@@ -65,7 +76,8 @@ pub async fn make(
     let dumped =
         dump::run(servers.as_ref(), &archive, (plan, &survey.objects), &options, (show.as_ref() as _, stop)).await;
     show.finish();
-    Ok(dumped?)
+    let transfer = Leg::of_source(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
+    Ok(DumpOutcome { report: dumped?, transfer })
 }
 
 /// Returns by whom a dump is made.
@@ -112,7 +124,7 @@ pub fn time(at: NaiveDateTime) -> String {
 }
 
 /// Says what a dump did.
-pub fn text(report: &DumpReport) -> String {
+pub fn text(report: &DumpReport, transfer: Option<&Leg>) -> String {
     let mut lines = vec![
         format!(
             "Dumped {} tables to {} as {}: {} rows, {} in {} of objects.",
@@ -125,6 +137,7 @@ pub fn text(report: &DumpReport) -> String {
         ),
         format!("It shows {}.", moment_text(&report.moment)),
     ];
+    lines.extend(transfer.map(|leg| leg.line(Some(report.bytes))));
     if report.rows_kept > 0 {
         lines.push(format!("{} of the rows were there from an earlier run.", words::count(report.rows_kept)));
     }

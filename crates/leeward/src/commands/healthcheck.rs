@@ -43,7 +43,12 @@ pub async fn run(desk: &Desk) -> Result<Answer, Failure> {
     let ms = |name: &str| signs[name].as_u64().unwrap_or_default();
     let (ago_s, max_s) = (ms("stepped_ms_ago") as f64 / 1e3, ms("step_max_ms") / 1_000);
     if code != StatusCode::OK {
-        return Err(anyhow!("the loop is stuck: its last step was {ago_s:.1} s ago, and {max_s} s are allowed").into());
+        let stuck = format!("the loop is stuck: its last step was {ago_s:.1} s ago, and {max_s} s are allowed");
+        return Err(match signs["fault"].as_str() {
+            Some(fault) => anyhow!("{stuck}; the turn before it ended in a fault: {fault}"),
+            None => anyhow!(stuck),
+        }
+        .into());
     }
     report::write(desk.talk, &signs, || format!("the loop goes on: its last step was {ago_s:.1} s ago\n"))?;
     Ok(Answer::Yes)

@@ -10,6 +10,7 @@ use super::{Desk, dump};
 use crate::cli::{LoadArgs, RestoreArgs};
 use crate::config::Mistakes;
 use crate::progress::{Show, Work};
+use crate::report::transfer::Leg;
 use crate::report::words;
 use crate::{Answer, Failure, report, shutdown, wire};
 
@@ -28,6 +29,8 @@ struct LoadReport<'a> {
     moment: &'a leeward_core::dump::Moment,
     #[serde(flatten)]
     loaded: &'a SeedReport,
+    /// Between Leeward and the target.
+    transfer: Option<Leg>,
 }
 
 /// Loads a dump. The answer is no when a table was left for a person.
@@ -45,7 +48,9 @@ pub async fn run(desk: &Desk, args: &LoadArgs) -> Result<Answer, Failure> {
     let loaded = load::run(&servers, (&archive, manifest), &options, (show.as_ref(), &stop)).await;
     show.finish();
     let loaded = loaded?;
-    report::write(desk.talk, &LoadReport { dump: &id, moment: &moment, loaded: &loaded }, || {
+    let transfer = Leg::of_target(servers.as_ref());
+    let report = LoadReport { dump: &id, moment: &moment, loaded: &loaded, transfer };
+    report::write(desk.talk, &report, || {
         let mut lines = vec![
             format!(
                 "Loaded dump {id}: {} tables, {} rows ({}) by this run.",
@@ -55,7 +60,7 @@ pub async fn run(desk: &Desk, args: &LoadArgs) -> Result<Answer, Failure> {
             ),
             format!("The target shows {}.", dump::moment_text(&moment)),
         ];
-        lines.extend(rest(&loaded));
+        lines.extend(rest(&report));
         lines.push("Next: with a source, `leeward seed` compares every row and brings the lane live.".to_owned());
         lines.join("\n")
     })?;
@@ -81,21 +86,20 @@ pub async fn restore(desk: &Desk, args: &RestoreArgs) -> Result<Answer, Failure>
     show.finish();
     let restored = restored?;
     let (id, moment) = (&manifest.id, &manifest.moment);
-    report::write(desk.talk, &LoadReport { dump: id, moment, loaded: &restored }, || {
+    let report = LoadReport { dump: id, moment, loaded: &restored, transfer: Leg::of_target(servers.as_ref()) };
+    report::write(desk.talk, &report, || {
         let rows = words::count(restored.rows);
         let mut lines = vec![format!("Restored {table} as {under} from dump {id}: {rows} rows by this run.")];
         lines.push(format!("The dump shows {}.", dump::moment_text(moment)));
-        if table != under {
-            lines.push("note: its foreign keys were left out, since their names may be taken".to_owned());
-        }
-        lines.extend(rest(&restored));
+        lines.extend(rest(&report));
         lines.join("\n")
     })?;
     Ok(if restored.quarantined.is_empty() { Answer::Yes } else { Answer::No })
 }
 
-fn rest(loaded: &SeedReport) -> Vec<String> {
-    let mut lines: Vec<String> = loaded.notes.iter().map(|note| format!("note: {note}")).collect();
+fn rest(LoadReport { loaded, transfer, .. }: &LoadReport<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = transfer.iter().map(|leg| leg.line(None)).collect();
+    lines.extend(loaded.notes.iter().map(|note| format!("note: {note}")));
     for (name, reason, remedy) in &loaded.quarantined {
         lines.push(format!("! {name} was left out: {reason}"));
         lines.push(format!("  what to do: {remedy}"));

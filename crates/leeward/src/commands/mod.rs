@@ -12,6 +12,7 @@ mod seed;
 mod snapshot;
 pub mod status;
 mod sync;
+mod traffic;
 mod verify;
 mod witness;
 

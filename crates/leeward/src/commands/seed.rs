@@ -12,10 +12,11 @@ use leeward_engine::budget::Budget;
 use leeward_engine::dump::{self as engine_dump, Archive, Begin, DumpOptions, Shows};
 use leeward_engine::load::{FromDump, TheSource};
 use leeward_engine::progress::{Progress, Tell};
-use leeward_engine::seed::{self, COMPARING, Found, Others, SeedOptions, SeedReport, SeedRole, Until};
+use leeward_engine::seed::{self, COMPARING, COPYING, Found, Others, SeedOptions, SeedReport, SeedRole, Until};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::traffic::Ledger;
 use super::{Desk, dump, planning, witness};
 use crate::cli::SeedArgs;
 use crate::config::store::StoreUrl;
@@ -24,8 +25,8 @@ use crate::report::transfer::Transfer;
 use crate::report::words;
 use crate::{Answer, Failure, report, shutdown, wire};
 
-/// Age from which on the look at the source that was taken beside the comparison is taken again at the end: the second one
-/// is then a small part of the whole.
+/// Age from which on the look at the source that was taken beside the copy is taken again at the end: the second one is then
+/// a small part of the whole.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Seeds the target. The answer is no when a table was left for a person.
@@ -58,7 +59,7 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let lane = plan.settings.lane.clone();
     let bytes = plan.tables.iter().map(|table| table.data_bytes).sum();
     let show = Show::start(&desk.screen, Work::Copy, bytes);
-    let heard = Heard { show: show.as_ref(), compares: CancellationToken::new() };
+    let heard = Heard { show: show.as_ref(), copies: CancellationToken::new() };
     let unneeded = CancellationToken::new();
     let via = match &args.via {
         Some(url) => Some(Via::open(desk, url, args).await?),
@@ -70,13 +71,13 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
             None => seed::run(&servers, (plan, &survey.objects), &options, &heard, &stop).await,
         };
         match &report {
-            Ok(report) if report.role == SeedRole::Led => heard.compares.cancel(),
+            Ok(report) if report.role == SeedRole::Led => heard.copies.cancel(),
             _ => unneeded.cancel(),
         }
         report
     };
     let looking = async {
-        heard.compares.cancelled().await;
+        heard.copies.cancelled().await;
         let began = Instant::now();
         witness::look_once(&desk.settings, &lane).await;
         began
@@ -86,6 +87,9 @@ pub async fn run(desk: &Desk, args: &SeedArgs) -> Result<Answer, Failure> {
     let report = report?;
     if looked_at.is_some_and(|at| at.elapsed() > LOOK_AGAIN_AFTER) {
         witness::look_once(&desk.settings, &lane).await;
+    }
+    if report.role == SeedRole::Led {
+        Ledger::new(&desk.settings, &lane, servers.clone()).await?.end_seed().await;
     }
     let transfer = Transfer::of(servers.as_ref(), (&wire::place(&desk.settings), &desk.settings.prices));
     let outcome = SeedOutcome { report, transfer };
@@ -135,16 +139,16 @@ impl Via {
     }
 }
 
-/// Passes on what a seed tells, and hears when its comparison begins.
+/// Passes on what a seed tells, and hears when its copy begins, or its comparison where nothing is copied.
 struct Heard<'a> {
     show: &'a dyn Tell,
-    compares: CancellationToken,
+    copies: CancellationToken,
 }
 
 impl Tell for Heard<'_> {
     fn tell(&self, progress: Progress) {
-        if matches!(&progress, Progress::Phase(text) if text == COMPARING) {
-            self.compares.cancel();
+        if matches!(&progress, Progress::Phase(text) if text == COPYING || text == COMPARING) {
+            self.copies.cancel();
         }
         self.show.tell(progress);
     }

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use leeward_core::dump::{DumpId, DumpKind, Keep, Whole, newest_age_s};
+use leeward_core::dump::{ABANDONED_AFTER, DumpId, DumpKind, Keep, Unfinished, Whole, newest_age_s};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_engine::dump::DumpReport;
 use leeward_engine::snapshot;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::dump::DumpOutcome;
 use super::{Desk, dump};
 use crate::cli::{SnapshotAction, SnapshotArgs, SnapshotListArgs, SnapshotVerifyArgs};
 use crate::config::Mistakes;
 use crate::config::store::StoreUrl;
 use crate::progress::{Show, Work};
+use crate::report::transfer::Leg;
 use crate::report::words;
 use crate::{Answer, Failure, report, shutdown};
 
@@ -36,6 +38,9 @@ struct SnapshotReport {
     dump: DumpReport,
     /// Snapshots that were taken away.
     removed: Vec<DumpId>,
+    /// Dumps that were taken away because they were not finished, and nothing was written for them for long.
+    abandoned: Vec<DumpId>,
+    transfer: Option<Leg>,
 }
 
 async fn take(desk: &Desk, args: &SnapshotArgs) -> Result<Answer, Failure> {
@@ -75,19 +80,27 @@ fn said(failure: &Failure) -> String {
 
 /// Takes one snapshot, and then what its retention takes away.
 async fn one(desk: &Desk, (to, args): (&StoreUrl, &SnapshotArgs), stop: &CancellationToken) -> Result<(), Failure> {
-    let dump = dump::make(desk, to, (&args.how, DumpKind::Snapshot), stop).await?;
+    let DumpOutcome { report: dump, transfer } = dump::make(desk, to, (&args.how, DumpKind::Snapshot), stop).await?;
+    let archive = dump::archive(desk, to).await?;
     let keep = Keep { last: args.keep.map(usize::from), for_s: args.keep_for.map(|span| span.as_secs()) };
     let lane = &desk.settings.policy.settings().lane;
     let removed = match keep == Keep::default() {
         true => Vec::new(),
-        false => snapshot::prune(&dump::archive(desk, to).await?, lane, keep, dump::now()).await?,
+        false => snapshot::prune(&archive, lane, keep, dump::now()).await?,
     };
-    let report = SnapshotReport { dump, removed };
+    let abandoned = archive.remove_abandoned(lane, dump::now()).await?;
+    let report = SnapshotReport { dump, removed, abandoned, transfer };
     report::write(desk.talk, &report, || {
-        let mut text = dump::text(&report.dump);
+        let mut text = dump::text(&report.dump, report.transfer.as_ref());
+        let ids = |ids: &[DumpId]| ids.iter().map(DumpId::as_str).collect::<Vec<&str>>().join(", ");
         if !report.removed.is_empty() {
-            let ids: Vec<&str> = report.removed.iter().map(DumpId::as_str).collect();
-            text.push_str(&format!("\nTaken away by retention: {}.", ids.join(", ")));
+            text.push_str(&format!("\nTaken away by retention: {}.", ids(&report.removed)));
+        }
+        if !report.abandoned.is_empty() {
+            let (ids, days) = (ids(&report.abandoned), ABANDONED_AFTER.num_days());
+            text.push_str(&format!(
+                "\nTaken away because they were never finished and have got nothing for {days} days: {ids}."
+            ));
         }
         text
     })?;
@@ -104,20 +117,10 @@ struct ListReport {
     newest_age_s: Vec<(String, u64)>,
 }
 
-#[derive(Debug, serde::Serialize)]
-struct Unfinished {
-    id: DumpId,
-    lane: String,
-    moment: leeward_core::dump::Moment,
-}
-
 async fn list(desk: &Desk, args: &SnapshotListArgs) -> Result<Answer, Failure> {
     let archive = dump::archive(desk, &args.from).await?;
     let whole = archive.whole().await?;
-    let unfinished = archive.unfinished().await?.into_iter();
-    let unfinished = unfinished
-        .map(|begun| Unfinished { id: begun.id, lane: begun.plan.settings.lane, moment: begun.moment })
-        .collect();
+    let unfinished = archive.standing().await?;
     let mut lanes: Vec<&str> = whole.iter().map(|dump| dump.lane.as_str()).collect();
     lanes.sort_unstable();
     lanes.dedup();
@@ -148,7 +151,9 @@ fn list_text(report: &ListReport) -> String {
         lines.push(format!("  {}", dump::moment_text(&dump.moment)));
     }
     for begun in &report.unfinished {
+        let at = begun.written_at.map_or("at an unknown time".to_owned(), |at| format!("at {} UTC", dump::time(at)));
         lines.push(format!("{}  not finished, of lane {}", begun.id, words::printable(&begun.lane)));
+        lines.push(format!("  the last of it was written {at}"));
     }
     for (lane, age_s) in &report.newest_age_s {
         let age = words::span(Duration::from_secs(*age_s));

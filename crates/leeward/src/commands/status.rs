@@ -6,7 +6,7 @@ use leeward_core::name::Side;
 use leeward_core::port::Control;
 use leeward_mysql::endpoint::Endpoint;
 
-use super::Desk;
+use super::{Desk, traffic};
 use crate::report::status::{StatusFacts, StatusReport};
 use crate::report::text::Paint;
 use crate::{Answer, Failure, report, wire};
@@ -76,5 +76,6 @@ async fn read(control: &mut dyn Control, lane: &str) -> Result<StatusFacts, Fail
         events: control.events(lane, EVENTS_SHOWN).await?,
         chunks: control.chunks(lane).await?,
         helpers: 0,
+        traffic: traffic::read(control, lane).await?,
     })
 }

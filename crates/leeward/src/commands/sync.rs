@@ -15,6 +15,7 @@ use leeward_engine::watch::Watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::traffic::Ledger;
 use super::witness::{Ending, Witness};
 use super::{Desk, planning};
 use crate::cli::SyncArgs;
@@ -23,7 +24,7 @@ use crate::config::resolve::MetricsForm;
 use crate::config::{Mistakes, Settings, SideSettings};
 use crate::report::sync::SyncOutcome;
 use crate::report::transfer::Transfer;
-use crate::service::vitals::Vitals;
+use crate::service::vitals::{Vitals, step_max};
 use crate::service::{emf, http};
 use crate::{Answer, Failure, report, shutdown, wire};
 
@@ -40,7 +41,7 @@ const QUIET_EVERY: Duration = Duration::from_secs(60);
 pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
     let stop = shutdown::listen()?;
     let vitals = Arc::new(vitals(&desk.settings));
-    let tellers = Tellers::start(&desk.settings, &vitals).await?;
+    let mut tellers = Tellers::start(&desk.settings, &vitals).await?;
     planning::refuse_same_server(desk).await?;
     let servers = wire::servers_for_rows(&desk.settings).await?;
     let lane = desk.settings.policy.settings().lane.clone();
@@ -54,6 +55,8 @@ pub async fn run(desk: &Desk, args: &SyncArgs) -> Result<Answer, Failure> {
         until: if args.once { Until::LiveOnce } else { Until::Stopped },
         budget: Budget::new(desk.settings.memory_bytes),
     };
+    let ledger = Ledger::new(&desk.settings, &options.lane, servers.clone()).await?;
+    tellers.tasks.spawn(ledger.keep(tellers.stop.clone()));
     let log = Log::new(&options.lane, servers.clone());
     let told = Told { log, witness: Witness::start(&desk.settings, &options.lane).await?, vitals };
     let ran = sync::run(servers.clone(), &options, &told, &stop).await;
@@ -111,12 +114,13 @@ impl Watch for Told {
     }
 }
 
-/// Returns vital signs that allow for the waits that are configured: each is a pause without a step.
+/// Returns vital signs that allow, unless people say otherwise, for the waits that are configured: each is a pause without a step.
 fn vitals(settings: &Settings) -> Vitals {
     let of_side = |side: &SideSettings| side.timeouts.connect + side.timeouts.read;
     let servers: Duration = settings.source.iter().chain(&settings.target).map(of_side).sum();
     let objectives = settings.policy.settings();
-    Vitals::new(&objectives.lane, objectives.rpo_s, settings.cycle_interval + servers)
+    let step_max = settings.step_max.unwrap_or_else(|| step_max(settings.cycle_interval + servers));
+    Vitals::new(&objectives.lane, objectives.rpo_s, step_max)
 }
 
 /// What tells machines of a running sync, beside its cycles.

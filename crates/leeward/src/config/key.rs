@@ -28,6 +28,8 @@ pub enum Key {
     CycleInterval,
     /// Life of the lease without renewal.
     LeaseTtl,
+    /// How long a step of the loop may take before it counts as stuck.
+    StepMax,
     /// Where a running process tells how it is.
     Listen,
     /// In which form numbers are written to stdout.
@@ -167,7 +169,7 @@ pub const SIDE_KEYS: [SideKey; 18] = [
     SideKey::Region,
 ];
 
-const GENERAL_KEYS: [Key; 21] = [
+const GENERAL_KEYS: [Key; 22] = [
     Key::Config,
     Key::Databases,
     Key::Policy,
@@ -186,6 +188,7 @@ const GENERAL_KEYS: [Key; 21] = [
     Key::Store(StoreKey::BucketOwner),
     Key::CycleInterval,
     Key::LeaseTtl,
+    Key::StepMax,
     Key::Drill,
     Key::Listen,
     Key::Metrics,
@@ -214,7 +217,7 @@ impl Key {
             Key::Side(Side::Target, _) => Some("target"),
             Key::AwsRegion | Key::AwsEndpointUrl | Key::AwsRoleArn => Some("aws"),
             Key::Store(_) => Some("store"),
-            Key::CycleInterval | Key::LeaseTtl | Key::Listen => Some("sync"),
+            Key::CycleInterval | Key::LeaseTtl | Key::StepMax | Key::Listen => Some("sync"),
             _ => None,
         }
     }
@@ -299,6 +302,10 @@ impl Key {
             Key::LeaseTtl => {
                 own("lease_ttl", "After this long without renewal another process may take the lane [default: 30s]")
             }
+            Key::StepMax => own(
+                "step_max",
+                "After this long without a step the loop counts as stuck [default: 5m and the waits that are configured]",
+            ),
             Key::Drill => Spec {
                 name: "drill",
                 kind: Kind::Path,

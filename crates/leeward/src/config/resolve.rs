@@ -39,6 +39,12 @@ const LEASE_TTL_MIN: Duration = Duration::from_secs(5);
 /// A crashed process would keep its successor waiting for longer than an RTO.
 const LEASE_TTL_MAX: Duration = Duration::from_secs(600);
 
+/// An ordinary cycle over an ocean takes up to a second, and a lock on the target is waited for some seconds.
+const STEP_MAX_MIN: Duration = Duration::from_secs(5);
+
+/// A loop that may stand still for a day needs no health check.
+const STEP_MAX_MAX: Duration = Duration::from_secs(86_400);
+
 /// Settings from which a command can work.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -63,6 +69,8 @@ pub struct Settings {
     pub cycle_interval: Duration,
     /// Life of the lease without renewal.
     pub lease_ttl: Duration,
+    /// How long a step of a running process may take before it counts as stuck, where people have said so.
+    pub step_max: Option<Duration>,
     /// Where a running process tells how it is; nothing where nobody asks.
     pub listen: Option<SocketAddr>,
     /// In which form numbers are written to stdout.
@@ -181,6 +189,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
     let memory_bytes = desk.memory();
     let prices = desk.prices();
     let lease_ttl = desk.duration(Key::LeaseTtl, LEASE_TTL_MIN..=LEASE_TTL_MAX);
+    let step_max = desk.duration(Key::StepMax, STEP_MAX_MIN..=STEP_MAX_MAX);
     let (listen, metrics) = (desk.listen(), desk.metrics());
     desk.check_needs(needs);
     desk.check_two_servers(source.as_ref(), target.as_ref());
@@ -195,6 +204,7 @@ pub fn resolve(raw: Raw, needs: Needs, environment: &Environment) -> Result<Sett
         store,
         cycle_interval: cycle_interval.unwrap_or(CYCLE_INTERVAL_DEFAULT),
         lease_ttl: lease_ttl.unwrap_or(LEASE_TTL_DEFAULT),
+        step_max,
         listen,
         metrics: metrics.unwrap_or_default(),
         memory_bytes: memory_bytes.unwrap_or(Budget::DEFAULT_BYTES),

@@ -7,6 +7,7 @@ use leeward_core::lane::{LaneRecord, LaneState, TableRecord, TableState};
 use leeward_core::mark::Contradicted;
 use leeward_core::plan::{FenceMode, Plan};
 use leeward_core::port::{ChunkRecord, Event, LeaseRecord};
+use leeward_core::traffic::{BothSides, Traffic};
 use serde::Serialize;
 
 /// Everything that was read from the control schema.
@@ -28,6 +29,8 @@ pub struct StatusFacts {
     pub chunks: Vec<ChunkRecord>,
     /// Processes that help who seeds.
     pub helpers: u64,
+    /// What it has carried.
+    pub traffic: Traffic,
 }
 
 impl StatusFacts {
@@ -42,6 +45,7 @@ impl StatusFacts {
             events: vec![],
             chunks: vec![],
             helpers: 0,
+            traffic: Traffic::default(),
         }
     }
 }
@@ -64,8 +68,29 @@ pub struct StatusReport {
     pub tables: Vec<TableStatus>,
     /// Tables that the plan leaves out.
     pub left_out: Vec<LeftOutStatus>,
+    /// What has passed over the wire, as far as it was stored.
+    pub traffic: TrafficStatus,
     /// What happened lately, newest first.
     pub events: Vec<EventStatus>,
+}
+
+/// What has passed over the wire, as the servers count: after compression, without what TLS adds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrafficStatus {
+    /// For the last seed, by the run that ended it.
+    pub seed: Option<CarriedStatus>,
+    /// For keeping in step, within the last 24 hours.
+    pub day: Option<CarriedStatus>,
+}
+
+/// An amount that has passed, and its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CarriedStatus {
+    /// When a seed ended; since when a day is counted. By the target's clock (UTC).
+    pub at: NaiveDateTime,
+    /// How much.
+    #[serde(flatten)]
+    pub carried: BothSides,
 }
 
 /// The lane as a whole.
@@ -237,7 +262,7 @@ pub struct EventStatus {
 impl StatusReport {
     /// Makes the report.
     pub fn new(facts: StatusFacts) -> StatusReport {
-        let StatusFacts { now, lane, plan, tables, lease, events, chunks, helpers } = facts;
+        let StatusFacts { now, lane, plan, tables, lease, events, chunks, helpers, traffic } = facts;
         let holders = lane.as_ref().map(|lane| lane.holders.clone()).unwrap_or_default();
         let lane_cut = lane.as_ref().filter(|lane| lane.state == LaneState::Live).and_then(|lane| lane.cut_at);
         let mut tables: Vec<TableStatus> =
@@ -251,6 +276,7 @@ impl StatusReport {
             fence: FenceStatus { unproved: plan.as_ref().and_then(unproved), holders },
             tables,
             left_out: plan.map(left_out).unwrap_or_default(),
+            traffic: TrafficStatus { seed: traffic.seed.map(carried), day: traffic.day(now).map(carried) },
             events: events.into_iter().map(|(at, event)| EventStatus { at, event }).collect(),
         }
     }
@@ -260,6 +286,10 @@ impl StatusReport {
         let is_lane_fine = !matches!(self.lane.state, LaneWord::Absent | LaneWord::Blocked);
         is_lane_fine && self.tables.iter().all(|table| table.state != TableWord::Quarantined)
     }
+}
+
+fn carried((at, carried): (NaiveDateTime, BothSides)) -> CarriedStatus {
+    CarriedStatus { at, carried }
 }
 
 fn lane_status(lane: Option<LaneRecord>, now: NaiveDateTime, seeding: (&[ChunkRecord], u64)) -> LaneStatus {

@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
+use leeward_core::traffic::BothSides;
 
-use super::status::{LaneStatus, LaneWord, StatusReport, TableStatus, TableWord, WorkerStatus, WorkerWord};
+use super::status::{
+    CarriedStatus, LaneStatus, LaneWord, StatusReport, TableStatus, TableWord, TrafficStatus, WorkerStatus, WorkerWord,
+};
 use super::text::{Paint, Tone, lines};
 use super::words::{self, printable};
 
@@ -15,7 +18,7 @@ const HOLDERS_SHOWN: usize = 5;
 impl StatusReport {
     /// Returns the report for people.
     pub fn text(&self, paint: Paint) -> String {
-        let StatusReport { schema: _, now, lane, worker, fence, tables, left_out, events } = self;
+        let StatusReport { schema: _, now, lane, worker, fence, tables, left_out, traffic, events } = self;
         let mut text = headline(lane, paint);
         let _ = writeln!(text, "{}", worker_line(worker, lane.state, paint));
         if let Some(why) = &fence.unproved {
@@ -27,6 +30,7 @@ impl StatusReport {
             let since = holder.since.map(|since| format!(", open since {}", words::moment(since))).unwrap_or_default();
             let _ = writeln!(text, "marks wait for {who} of {} on the source{since}", printable(&holder.account));
         }
+        text.push_str(&traffic_lines(traffic));
         if !tables.is_empty() {
             let _ = writeln!(text, "\n{}", table_list(tables, *now, paint));
         }
@@ -56,6 +60,22 @@ impl StatusReport {
         }
         text
     }
+}
+
+/// Says what has passed over the wire: bytes that leave a Region are paid for.
+fn traffic_lines(TrafficStatus { seed, day }: &TrafficStatus) -> String {
+    let mut text = String::new();
+    let amounts = |carried: &BothSides| {
+        let (read, sent) = (words::bytes(carried.source.read), words::bytes(carried.target.sent));
+        format!("{read} read from the source, {sent} sent to the target")
+    };
+    if let Some(CarriedStatus { at, carried }) = seed {
+        let _ = writeln!(text, "carried for the seed that ended {}: {}", words::moment(*at), amounts(carried));
+    }
+    if let Some(CarriedStatus { at, carried }) = day {
+        let _ = writeln!(text, "carried by sync since {}: {}", words::moment(*at), amounts(carried));
+    }
+    text
 }
 
 fn headline(lane: &LaneStatus, paint: Paint) -> String {

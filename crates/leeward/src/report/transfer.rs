@@ -27,12 +27,44 @@ impl Transfer {
 
     /// Returns it as one line. `rows` are the bytes of the rows that were read, where they are known.
     pub fn line(&self, rows: Option<u64>) -> String {
-        let of_rows = rows.map_or(String::new(), |rows| format!(" ({} of rows)", words::bytes(rows)));
-        format!(
-            "{} read from the source over the wire{of_rows}, {}; {} sent to the target.",
-            words::bytes(self.source.read),
-            self.cost,
-            words::bytes(self.target.sent)
-        )
+        let read = read_line(self.source, &self.cost, rows);
+        format!("{read}; {} sent to the target.", words::bytes(self.target.sent))
     }
+}
+
+/// What has passed where one side alone is asked: the source of a dump, the target of a load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Leg {
+    /// Which.
+    pub side: Side,
+    /// Between Leeward and it.
+    pub passed: Passed,
+    /// What was read from a source costs this, in words; nothing for a target.
+    pub cost: Option<String>,
+}
+
+impl Leg {
+    /// Returns what has passed between Leeward and the source until now; nothing where there is no wire.
+    pub fn of_source(servers: &dyn Servers, (place, prices): (&Place, &Prices)) -> Option<Leg> {
+        let passed = servers.passed(Side::Source)?;
+        Some(Leg { side: Side::Source, passed, cost: Some(cost::of_transfer(passed.read, place, prices)) })
+    }
+
+    /// Returns what has passed between Leeward and the target until now; nothing where there is no wire.
+    pub fn of_target(servers: &dyn Servers) -> Option<Leg> {
+        Some(Leg { side: Side::Target, passed: servers.passed(Side::Target)?, cost: None })
+    }
+
+    /// Returns it as one line. `rows` are the bytes of the rows that were read, where they are known.
+    pub fn line(&self, rows: Option<u64>) -> String {
+        match &self.cost {
+            Some(cost) => format!("{}.", read_line(self.passed, cost, rows)),
+            None => format!("{} sent to the target over the wire.", words::bytes(self.passed.sent)),
+        }
+    }
+}
+
+fn read_line(source: Passed, cost: &str, rows: Option<u64>) -> String {
+    let of_rows = rows.map_or(String::new(), |rows| format!(" ({} of rows)", words::bytes(rows)));
+    format!("{} read from the source over the wire{of_rows}, {cost}", words::bytes(source.read))
 }

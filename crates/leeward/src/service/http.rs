@@ -174,6 +174,7 @@ fn signs(seen: &Seen, is_fine: bool) -> Answer {
         "stepped_ms_ago": u64::try_from(seen.since_step().as_millis()).unwrap_or(u64::MAX),
         "step_max_ms": u64::try_from(seen.step_max.as_millis()).unwrap_or(u64::MAX),
         "cut_at": seen.cut_at,
+        "fault": seen.fault,
     });
     Answer::json(code, &value)
 }

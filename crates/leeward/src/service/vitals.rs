@@ -22,6 +22,12 @@ const WORK_MAX: Duration = Duration::from_secs(300);
 /// Upper bounds of the histogram of cycles, seconds: from a quiet cycle in one place to one that is as old as an RPO.
 pub const CYCLE_BOUNDS_S: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// Returns how long a step may take. `waits` is how long the configuration lets the loop wait between two steps: the interval of
+/// its cycles and the time-outs of its servers.
+pub fn step_max(waits: Duration) -> Duration {
+    WORK_MAX + waits
+}
+
 /// What the process is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,6 +67,8 @@ pub struct Seen {
     pub standing: Option<Standing>,
     /// What cycles of this process came to.
     pub totals: Totals,
+    /// The fault that ended the last turn, in words that hold no row values; nothing after a turn that went well.
+    pub fault: Option<String>,
     /// Faults that ended a turn, by side and kind.
     pub faults: BTreeMap<(&'static str, &'static str), u64>,
 }
@@ -110,9 +118,8 @@ impl Seen {
 pub struct Vitals(Mutex<Seen>);
 
 impl Vitals {
-    /// Begins with a first step, which is now. `waits` is how long the configuration lets the loop wait between two steps:
-    /// the interval of its cycles and the time-outs of its servers.
-    pub fn new(lane: &str, rpo_s: u64, waits: Duration) -> Vitals {
+    /// Begins with a first step, which is now. After `step_max` without another the loop counts as stuck.
+    pub fn new(lane: &str, rpo_s: u64, step_max: Duration) -> Vitals {
         let now = Utc::now().naive_utc();
         Vitals(Mutex::new(Seen {
             lane: lane.to_owned(),
@@ -120,13 +127,14 @@ impl Vitals {
             began_at: now,
             stepped_at: now,
             stepped: Instant::now(),
-            step_max: WORK_MAX + waits,
+            step_max,
             phase: Phase::Waiting,
             lease_epoch: None,
             state: None,
             cut_at: None,
             standing: None,
             totals: Totals::default(),
+            fault: None,
             faults: BTreeMap::new(),
         }))
     }
@@ -146,7 +154,7 @@ impl Vitals {
 impl Watch for Vitals {
     fn cycle(&self, report: &CycleReport) {
         self.step(|seen| {
-            seen.phase = Phase::Leading;
+            (seen.phase, seen.fault) = (Phase::Leading, None);
             seen.state = Some(report.state.clone());
             seen.standing = Some(report.standing);
             if report.state == LaneState::Live {
@@ -171,7 +179,7 @@ impl Watch for Vitals {
             None => "none",
         };
         self.step(|seen| {
-            seen.phase = Phase::Enduring;
+            (seen.phase, seen.fault) = (Phase::Enduring, Some(fault.to_string()));
             *seen.faults.entry((side, fault.kind.word())).or_default() += 1;
         });
     }
@@ -217,7 +225,7 @@ pub mod tests {
 
     /// Returns vital signs without a cycle.
     pub fn vitals() -> Vitals {
-        Vitals::new("main", 60, Duration::from_secs(5))
+        Vitals::new("main", 60, step_max(Duration::from_secs(5)))
     }
 
     #[test]
@@ -232,8 +240,10 @@ pub mod tests {
         vitals.endures(&Fault::new(FaultKind::Unreachable, "open a cut").on(Side::Source));
         let seen = vitals.seen();
         assert!(seen.is_going_on() && !seen.is_ready(), "a source that is away makes no process unhealthy");
+        assert!(seen.fault.is_some_and(|fault| fault.contains("open a cut")));
         assert_eq!(seen.faults, BTreeMap::from([(("source", "unreachable"), 1)]));
         vitals.cycle(&cycle(LaneState::Live, 5));
+        assert_eq!(vitals.seen().fault, None, "it is over");
         vitals.waits();
         assert!(!vitals.seen().is_ready(), "who waits for the lease does not lead");
         assert_eq!((vitals.seen().totals.cycles, vitals.seen().totals.rows_compared), (3, 150));

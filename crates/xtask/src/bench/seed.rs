@@ -115,6 +115,12 @@ impl Runs {
         ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect()
     }
 
+    /// Returns how long each seed took up to its last phase, which the other ways do not have.
+    fn without_comparing(&self) -> impl Iterator<Item = f64> {
+        let before_last = |spans: &phases::Spans| spans.iter().rev().skip(1).map(|(_, span_s)| span_s).sum();
+        self.phases.iter().map(before_last)
+    }
+
     fn report(&self, rig: &Rig, section: &mut Section) {
         let server = rig.server();
         let mut add = |what: &str, unit, values, target| {
@@ -135,6 +141,13 @@ impl Runs {
         for (way, most) in ways.clone().filter_map(|way| Some((way, way.ratio_max()?))) {
             let what = format!("leeward seed / {}, run by run", way.words());
             add(&what, "times", self.ratios(way), Some(Target::Median(most)));
+        }
+        let copying = self.without_comparing().zip(self.of(Way::Bare, |run| run.taken.wall_s));
+        let what = format!("leeward seed without its comparison / {}, run by run", Way::Bare.words());
+        add(&what, "times", copying.map(|(ours, theirs)| ours / theirs).collect(), None);
+        for way in ways.clone() {
+            let what = format!("processors that servers and client kept busy, {}", way.words());
+            add(&what, "", self.of(way, |run| (run.taken.cpu_s + run.servers_cpu_s) / run.taken.wall_s), None);
         }
         for way in ways.clone() {
             let what = format!("processor time of both servers, {}", way.words());
