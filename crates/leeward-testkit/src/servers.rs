@@ -34,8 +34,8 @@ pub use mydumper::Mydumper;
 pub use options::{DataDir, EventScheduler, ServerOptions, Tls};
 pub use pair::{Pair, SOURCE_URL_VARIABLE, TARGET_URL_VARIABLE, pair};
 pub(crate) use ports::free_port;
-pub use programs::{ClientProgram, Programs, find};
 pub(crate) use programs::found_or_installed;
+pub use programs::{ClientProgram, Programs, find};
 pub use reladiff::Reladiff;
 pub use table_sync::TableSync;
 

@@ -1,18 +1,23 @@
 //! How much a copy carries from one Region to the other, as far as somebody has seen it, and in whose words.
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::measure;
 use crate::name::TableName;
 use crate::plan::Plan;
 use crate::server::Observed;
 use crate::survey::WriteCounters;
+use crate::traffic::Traffic;
 
 /// Seconds of a day.
 const DAY_S: f64 = 86_400.0;
 
 /// The least time over which writes must have been counted to say something of a day.
 const COUNTED_S_MIN: u64 = 3_600;
+
+/// The least time over which bytes must have been counted to be those of a day: all the hours that are kept, less the one that
+/// runs.
+const MEASURED_H_MIN: i64 = 23;
 
 /// How much a copy carries.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +47,26 @@ impl Volume {
         let words =
             format!("{} of rows, before compression, as surveyed {}", measure::size(bytes), minute(plan.surveyed_at));
         Volume { seed: Carried { bytes: Some(bytes as f64), words }, day: day(plan, counted_at, writes) }
+    }
+
+    /// Puts what has passed over the wire in the place of what the source's counters say, where it was counted for a whole day;
+    /// else it stands beside that. A seed that was gone on with is measured in part only, so that its rows' sizes stay.
+    pub fn beside(mut self, traffic: &Traffic, now: NaiveDateTime) -> Volume {
+        if let Some((ended, passed)) = traffic.seed {
+            let read = measure::size(passed.source.read);
+            self.seed.words +=
+                &format!("; the run that ended the last one {} read {read} over the wire", minute(ended));
+        }
+        if let Some((since, passed)) = traffic.day(now) {
+            let words = format!("{} read over the wire since {}", measure::size(passed.source.read), minute(since));
+            self.day = match now - since >= TimeDelta::hours(MEASURED_H_MIN) {
+                true => {
+                    Carried { bytes: Some(passed.source.read as f64), words: format!("{words}, as the source counts") }
+                }
+                false => Carried { words: format!("{}; {words}", self.day.words), ..self.day },
+            };
+        }
+        self
     }
 
     /// Returns a volume of which nothing is known, for one reason.
@@ -87,4 +112,33 @@ fn day(plan: &Plan, counted_at: NaiveDateTime, writes: impl Fn(&TableName) -> Ob
 
 fn minute(at: NaiveDateTime) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Passed;
+    use crate::traffic::BothSides;
+
+    #[test]
+    fn what_was_measured_for_a_day_goes_before_counters_and_less_stands_beside_them() {
+        let at = |hour: u32| chrono::NaiveDate::from_ymd_opt(2026, 11, 27).unwrap().and_hms_opt(hour, 30, 0).unwrap();
+        let passed = |read| BothSides { source: Passed { read, sent: 1 }, target: Passed { read: 1, sent: 1 } };
+        let mut traffic = Traffic::default();
+        for hour in 0..24 {
+            traffic.add(at(hour), passed(1 << 20));
+        }
+        let day = Volume::unknown("performance_schema is off").beside(&traffic, at(23)).day;
+        assert_eq!(day.bytes, Some(24.0 * f64::from(1 << 20)));
+        assert_eq!(day.words, "24.0 MiB read over the wire since 2026-11-27 00:00 UTC, as the source counts");
+        let mut begun = Traffic { seed: Some((at(3), passed(5))), hours: Vec::new() };
+        begun.add(at(4), passed(7));
+        let volume = Volume::unknown("performance_schema is off").beside(&begun, at(5));
+        assert_eq!((volume.seed.bytes, volume.day.bytes), (None, None));
+        let beside = "unknown: performance_schema is off; 7 B read over the wire since 2026-11-27 04:00 UTC";
+        assert_eq!(volume.day.words, beside);
+        assert!(
+            volume.seed.words.ends_with("the run that ended the last one 2026-11-27 03:30 UTC read 5 B over the wire")
+        );
+    }
 }

@@ -1,22 +1,23 @@
-//! What the copy costs, beside whether it could take over. Nobody is asked for it: sizes stand in the stored plan, counters of
-//! writes were read with everything else about the source, or are those that the last process has stored, and AWS has just
-//! described the target.
+//! What the copy costs, beside whether it could take over. Nobody is asked for it: sizes stand in the stored plan, what passes in a
+//! day was counted by `sync`, or follows from counters that were read with everything else about the source (or stored by the
+//! last process), and AWS has just described the target.
 
 use super::cloud::Cloud;
 use super::facts::{ReadinessFacts, seen};
 use super::outcome::Missing;
 use crate::cost::{Estimate, Place, Prices, Volume, of_volume};
 use crate::server::Observed;
+use crate::traffic::Traffic;
 
 /// The type of storage that the prices are of.
 const STORAGE: &str = "gp3";
 
 /// Reckons what the copy costs. What the prices say of where the servers are goes before what AWS says, and that before
 /// `named`, what the servers' names say.
-pub fn reckon(facts: &ReadinessFacts, prices: &Prices, named: Place) -> Estimate {
+pub fn reckon(facts: &ReadinessFacts, traffic: &Traffic, (prices, named): (&Prices, Place)) -> Estimate {
     let place = prices.place.clone().or(described(&facts.cloud)).or(named);
     let volume = volume(facts).unwrap_or_else(|Missing { why, .. }| Volume::unknown(&why));
-    of_volume(&volume, &place, prices)
+    of_volume(&volume.beside(traffic, facts.now), &place, prices)
 }
 
 fn volume(facts: &ReadinessFacts) -> Result<Volume, Missing> {
