@@ -80,14 +80,28 @@ impl Pair {
         Ok(())
     }
 
+    /// Puts the target's host into the application's secret of the target's Region.
+    pub(crate) async fn name_the_target(&self) -> Result<()> {
+        let text = json!({ "username": APP, "password": PASSWORD, "host": self.host(TARGET).await? }).to_string();
+        let secret = json!({ "SecretId": "shop/app", "SecretString": text });
+        self.moto.call("secretsmanager", TARGET.0, "put_secret_value", secret).await?;
+        Ok(())
+    }
+
+    /// Returns the host name of an instance, as RDS names it.
+    async fn host(&self, (region, id): (&str, &str)) -> Result<String> {
+        let described = json!({ "DBInstanceIdentifier": id });
+        let described = self.moto.call("rds", region, "describe_db_instances", described).await?;
+        let host = described["DBInstances"][0]["Endpoint"]["Address"].as_str();
+        Ok(host.with_context(|| format!("{id} has no address"))?.to_owned())
+    }
+
     /// Makes the record by which applications find the database, and returns its zone.
     pub(crate) async fn record(&self, ttl_s: u32) -> Result<String> {
         let zone = json!({ "Name": "example.com", "CallerReference": "test" });
         let zone = self.moto.call("route53", "us-east-1", "create_hosted_zone", zone).await?;
         let zone = zone["HostedZone"]["Id"].as_str().context("the zone has an id")?.to_owned();
-        let described = json!({ "DBInstanceIdentifier": SOURCE.1 });
-        let described = self.moto.call("rds", SOURCE.0, "describe_db_instances", described).await?;
-        let host = &described["DBInstances"][0]["Endpoint"]["Address"];
+        let host = self.host(SOURCE).await?;
         let record = json!({
             "Name": "db.example.com", "Type": "CNAME", "TTL": ttl_s, "ResourceRecords": [{ "Value": host }],
         });
@@ -176,7 +190,8 @@ each_kind! {
         pair.stage.policy_on("rds", POLICY)?;
 
         let ready = pair.outcomes().await?;
-        for id in ["INS-01", "INS-04", "INS-05", "INS-06", "INS-08", "INS-10", "INS-11", "NET-01", "NET-02", "CUT-04", "PAR-04"] {
+        for id in ["INS-01", "INS-04", "INS-05", "INS-06", "INS-08", "INS-10", "INS-11", "INS-13", "INS-14", "NET-01", "NET-02",
+                   "CUT-04", "PAR-04"] {
             ensure!(outcome(&ready, id)? == "pass", "{id} of {ready:?}: {:#}", pair.verdict().await?);
         }
         // The account is locked, and its password right; its secret names another host.
@@ -200,8 +215,10 @@ each_kind! {
         pair.modify(json!({ "MultiAZ": false })).await?;
         pair.finds(&ready, "INS-08", "fail").await?;
         pair.modify(json!({ "MultiAZ": true })).await?;
-        // moto knows no class that can be had: one that is too small cannot grow.
+        // One that is too small can grow, until its Region has no larger one.
         pair.modify(json!({ "DBInstanceClass": "db.r6g.medium" })).await?;
+        pair.finds(&ready, "INS-04", "warn").await?;
+        pair.moto.offer(&["db.r6g.medium"])?;
         pair.finds(&ready, "INS-04", "fail").await?;
         pair.modify(json!({ "DBInstanceClass": "db.r6g.large" })).await?;
         pair.stage.on_target(&format!("ALTER USER {APP} IDENTIFIED BY '{PASSWORD}-new'")).await?;

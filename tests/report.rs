@@ -11,6 +11,15 @@ use crate::support::{Browser, Media, PASSWORD, Ran, Running, Stage, eventually};
 /// A name that would run if it were not escaped.
 const HOSTILE: &str = "<script>document.title='taken'</script>";
 
+/// Prices of what no name says: the servers of a test stand in no Region.
+const PRICES: &str = r#"
+version = 1
+date = 2026-06-01
+place = { source_region = "us-east-1", target_region = "us-west-2", target_class = "db.r6g.large", target_storage_gb = 100 }
+transfer = [{ from = "us-east-1", to = "us-west-2", usd_per_gb = 1024.0, source = "a test" }]
+instance = [{ region = "us-west-2", class = "db.r6g.large", usd_per_hour = 0.25, source = "a test" }]
+"#;
+
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/readiness.schema.json");
 
 /// Seeds and keeps a database, one table of which has a hostile name.
@@ -70,8 +79,10 @@ each_kind! {
 
         stage.policy("[[waiver]]\ncheck = \"ACC-04\"\nreason = \"administrators are known\"\nuntil = \"2027-01-31\"")?;
         stage.on_target("CREATE EVENT live ON SCHEDULE EVERY 1 DAY DO SELECT 1").await?;
-        let (ran, after) = report(&stage, "after", &["--since", "before.json"]).await?;
+        std::fs::write(stage.path("prices.toml"), PRICES)?;
+        let (ran, after) = report(&stage, "after", &["--since", "before.json", "--prices", "prices.toml"]).await?;
         ran.exits(2);
+        costs_what_is_known(&stage, (&before["cost"], &after["cost"])).await?;
         let moved = after["since"]["moves"].as_array().context("moves are listed")?;
         let event = moved.iter().find(|one| one["id"] == "SCH-05").context("the event is seen")?;
         ensure!(event["way"] == "worse" && event["was"] == "pass" && event["is"] == "fail", "{event:#}");
@@ -83,6 +94,41 @@ each_kind! {
         sync.stop().await?.exits(0);
         looks_right(&stage.path("after.html"), kind.slug()).await
     }
+}
+
+/// Returns an item of a report's cost.
+fn item<'a>(cost: &'a Value, what: &str) -> Result<&'a Value> {
+    let items = cost["items"].as_array().context("the cost has items")?;
+    items.iter().find(|item| item["what"] == what).with_context(|| format!("{what} is not in {cost:#}"))
+}
+
+/// Without a price nothing costs anything that could be said; with one it follows from what was seen. What is unknown says
+/// so, in every form.
+async fn costs_what_is_known(stage: &Stage, (without, with): (&Value, &Value)) -> Result<()> {
+    ensure!(
+        without["items"].as_array().is_some_and(|items| items.iter().all(|item| item["usd"].is_null())),
+        "{without:#}"
+    );
+    ensure!(without["month"]["usd"] == 0.0 && without["month"]["is_all"] == false, "{without:#}");
+    let seed = item(without, "transfer for the seed")?["amount"].as_str().unwrap_or_default();
+    ensure!(
+        seed.contains("of rows, before compression, as surveyed 20") && seed.contains("price is unknown"),
+        "{seed}"
+    );
+    let seed = item(with, "transfer for the seed")?;
+    ensure!(seed["due"] == "once" && seed["usd"].as_f64().is_some_and(|usd| usd > 0.0), "{seed}");
+    ensure!(item(with, "target instance")?["usd"] == 182.5, "{with:#}");
+    // The servers were started by this test: what they have counted says nothing of a day.
+    let day = item(with, "transfer for changes")?;
+    ensure!(day["usd"].is_null() && day["amount"].as_str().is_some_and(|why| why.starts_with("unknown: ")), "{day}");
+    let text = stage.run(&["readiness", "--prices", "prices.toml"]).await?;
+    text.says(&[
+        "Cost (at prices of 2026-06-01, us-east-1 to us-west-2):",
+        "target instance: about $182.50 a month: db.r6g.large; $0.25/hour",
+        "in a month: $182.50, and what is unknown above",
+        "a native replica of the same class would cost",
+    ]);
+    Ok(())
 }
 
 async fn refuses_what_cannot_be_compared(stage: &Stage) -> Result<()> {
@@ -122,6 +168,11 @@ async fn looks_right(page: &Path, kind: &str) -> Result<()> {
     browser.look(Media::Light, 1280).await?;
     browser.open(page).await?;
     ensure!(browser.evaluate("document.title").await?.as_str().is_some_and(|title| title.starts_with("Not ready")));
+    let cost = browser.evaluate("document.querySelector('section[aria-labelledby=cost]').innerText").await?;
+    let cost = cost.as_str().context("the page has a section about the cost")?;
+    for part in ["target instance", "$182.50", "unknown", "native replica of the same class"] {
+        ensure!(cost.contains(part), "{part} is not seen in:\n{cost}");
+    }
     let mut backgrounds = Vec::new();
     for (name, media, width) in [
         ("light", Media::Light, 1280),

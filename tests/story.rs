@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use leeward_testkit::each_kind;
+use leeward_testkit::proxy::{Link, Proxy};
 use leeward_testkit::servers::Server;
 use serde_json::{Value, json};
 
@@ -14,22 +15,39 @@ use crate::support::{Leeward, PASSWORD, READER, Running, Stage, WRITER, eventual
 const BUCKET: &str = "shop-dr";
 const STORE: &str = "s3://shop-dr/lane";
 
-/// What moto cannot answer about an instance: its certificate and the account's quotas.
-const UNANSWERED: [&str; 2] = ["INS-13", "INS-14"];
+/// The servers of a test have administrators that RDS keeps for itself; their owner names them.
+const ADMINISTRATORS: &str =
+    "[checks]\nwriters_on_target = [\"root@*\", \"mysql@localhost\", \"*.sys@localhost\", \"mysql.*@localhost\"]";
+
+/// Prices that hold all that AWS says of the pair.
+const PRICES: &str = r#"
+version = 1
+date = 2026-06-01
+transfer = [{ from = "us-east-1", to = "us-west-2", usd_per_gb = 0.02, source = "a test" }]
+storage = [{ region = "us-west-2", usd_per_gb_month = 0.10, source = "a test" }]
+instance = [{ region = "us-west-2", class = "db.r6g.large", usd_per_hour = 0.25, source = "a test" }]
+task = [{ region = "us-west-2", usd_per_vcpu_hour = 0.04, usd_per_gb_hour = 0.004, source = "a test" }]
+"#;
 
 const TABLES: &str = "
     CREATE TABLE orders (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT NOT NULL,
       updated_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), KEY updated (updated_at));
     INSERT INTO orders (n) VALUES (1), (2), (3);
-    CREATE TABLE countries (code CHAR(2) PRIMARY KEY, name VARCHAR(40) NOT NULL);
-    INSERT INTO countries VALUES ('pt', 'Portugal'), ('no', 'Norway');";
+    CREATE TABLE countries (code CHAR(2) PRIMARY KEY, name VARCHAR(40) NOT NULL,
+      updated_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), KEY updated (updated_at));
+    INSERT INTO countries (code, name) VALUES ('pt', 'Portugal'), ('no', 'Norway');";
 
 /// Each check's outcome, by its name.
 type Outcomes = BTreeMap<String, String>;
 
+/// What a verdict says when something is spoilt: checks with their outcomes.
+type Findings<'a> = &'a [(&'a str, &'a str)];
+
 struct Story {
     pair: Pair,
     secrets: [String; 2],
+    /// The way of the service to the source; whoever judges has another.
+    way: Proxy,
 }
 
 impl Story {
@@ -45,10 +63,14 @@ impl Story {
         pair.moto.call("s3", TARGET.0, "create_bucket", bucket).await?;
         let source = secret(&pair, SOURCE.0, "leeward/source", READER).await?;
         let target = secret(&pair, TARGET.0, "leeward/target", WRITER).await?;
+        pair.name_the_target().await?;
         let zone = pair.record(60).await?;
         let named = format!("dns_record = \"db.example.com\"\nhosted_zone = \"{zone}\"\ncalls");
-        pair.stage.policy_on("rds", &POLICY.replace("calls", &named))?;
-        Ok(Story { pair, secrets: [source, target] })
+        let policy = POLICY.replace("calls =", &format!("{named} =")).replace("1h", "10s");
+        pair.stage.policy_on("rds", &format!("{ADMINISTRATORS}\n{policy}"))?;
+        std::fs::write(pair.stage.path("prices.toml"), PRICES).context("write the prices")?;
+        let way = Proxy::start(pair.stage.source().address().await?, Link::default()).await?;
+        Ok(Story { pair, secrets: [source, target], way })
     }
 
     /// Prepares a command that knows addresses and secrets, and no password.
@@ -56,8 +78,8 @@ impl Story {
         let stage = &self.pair.stage;
         let [source, target] = &self.secrets;
         let leeward = leeward
-            .env("LEEWARD_SOURCE_URL", &address(stage.source()))
-            .env("LEEWARD_TARGET_URL", &address(stage.target()))
+            .env("LEEWARD_SOURCE_URL", &address(stage.source(), stage.source().port()))
+            .env("LEEWARD_TARGET_URL", &address(stage.target(), stage.target().port()))
             .env("LEEWARD_SOURCE_SECRET", source)
             .env("LEEWARD_TARGET_SECRET", target)
             .env("LEEWARD_STORE_REGION", TARGET.0);
@@ -70,28 +92,59 @@ impl Story {
     }
 
     fn sync(&self) -> Result<Running> {
-        self.leeward(&["sync", "--cycle-interval", "250ms", "--lease-ttl", "5s"]).start()
+        let through = address(self.pair.stage.source(), self.way.address().port());
+        let sync = self.leeward(&["sync", "--cycle-interval", "250ms", "--lease-ttl", "5s"]);
+        sync.env("LEEWARD_SOURCE_URL", &through).start()
     }
 
     async fn judged(&self, more: &[&str]) -> Result<Value> {
-        let arguments = [&["--drill", "drill.toml", "--output", "json"], more].concat();
+        let arguments = [&["--drill", "drill.toml", "--prices", "prices.toml", "--output", "json"], more].concat();
         self.command(self.pair.readiness(&arguments)).run().await?.json()
     }
 
-    async fn outcomes(&self) -> Result<Outcomes> {
-        outcomes(&self.judged(&[]).await?)
+    /// Waits until what differs from `good` is this and nothing else: what sync has seen of the source reaches the verdict
+    /// with its next look. Fails also when the verdict is not what follows from it.
+    async fn finds(&self, good: &Outcomes, findings: Findings<'_>) -> Result<()> {
+        let mut last = None;
+        let found = eventually("exactly what was spoilt is found", async || {
+            let verdict = self.judged(&[]).await?;
+            let differs = differing(good, &outcomes(&verdict)?);
+            let is_all = differs == findings.iter().map(|(id, is)| (id.to_string(), is.to_string())).collect();
+            last = Some(differs);
+            Ok(is_all.then_some(verdict))
+        });
+        let verdict = found.await.with_context(|| format!("{findings:?} should be found, and is: {last:?}"))?;
+        ensure!(verdict["verdict"] != "READY", "{findings:?} and READY");
+        Ok(())
     }
 
-    /// Waits until what differs from `before` is this check alone, and so: what sync has seen of the source reaches the
-    /// verdict with its next look.
-    async fn finds(&self, before: &Outcomes, id: &str, status: &str) -> Result<()> {
-        eventually(&format!("{id} alone is {status}"), async || {
-            let after = self.outcomes().await?;
-            let changed: Vec<_> = after.iter().filter(|(id, status)| before[*id] != **status).collect();
-            Ok((changed.len() == 1 && changed[0].0 == id && changed[0].1 == status).then_some(()))
-        })
-        .await
-        .with_context(|| format!("what is spoilt should show as {id} {status} and as nothing else"))
+    /// Waits until everything is as it was.
+    async fn is_ready(&self, good: &Outcomes) -> Result<()> {
+        let mut last = None;
+        let ready = eventually("it is ready again", async || {
+            let verdict = self.judged(&[]).await?;
+            let differs = differing(good, &outcomes(&verdict)?);
+            let is_ready = verdict["verdict"] == "READY" && differs.is_empty();
+            last = Some(differs);
+            Ok(is_ready.then_some(()))
+        });
+        ready.await.with_context(|| format!("what was mended differs still: {last:?}"))
+    }
+
+    /// Changes something about the target's instance, which must show as `finding`, and takes it back.
+    async fn spoils_the_instance(&self, good: &Outcomes, (change, back): (Value, Value), finding: &str) -> Result<()> {
+        self.pair.modify(change).await?;
+        self.finds(good, &[(finding, "fail")]).await?;
+        self.pair.modify(back).await?;
+        self.is_ready(good).await
+    }
+
+    /// Runs a statement on the target, which must show as `finding`, and takes it back by another.
+    async fn spoils_the_server(&self, good: &Outcomes, (change, back): (&str, &str), finding: &str) -> Result<()> {
+        self.pair.stage.on_target(change).await?;
+        self.finds(good, &[(finding, "fail")]).await?;
+        self.pair.stage.on_target(back).await?;
+        self.is_ready(good).await
     }
 
     /// Writes the record of a drill that was passed so many days ago.
@@ -107,8 +160,13 @@ impl Story {
     }
 }
 
-fn address(server: &Server) -> String {
-    format!("mysql://{}:{}/", server.host(), server.port())
+fn address(server: &Server, port: u16) -> String {
+    format!("mysql://{}:{port}/", server.host())
+}
+
+/// Returns the checks that came out otherwise, and how.
+fn differing(good: &Outcomes, now: &Outcomes) -> Outcomes {
+    now.iter().filter(|(id, status)| good.get(*id) != Some(status)).map(|(id, is)| (id.clone(), is.clone())).collect()
 }
 
 async fn secret(pair: &Pair, region: &str, name: &str, user: &str) -> Result<String> {
@@ -140,47 +198,85 @@ each_kind! {
         stage.assert_equal().await?;
         story.leeward(&["snapshot", "--to", STORE]).run().await?.exits(0);
 
-        // The verdict, with what there is to fall back on, kept for the auditor.
+        // The verdict, with what there is to fall back on and what it costs, kept for the auditor.
         let verdict = story.judged(&["--snapshots", STORE, "--upload", STORE]).await?;
         let good = outcomes(&verdict)?;
-        let blocking: Vec<_> = good.iter().filter(|(_, status)| ["fail", "unknown"].contains(&status.as_str())).collect();
-        ensure!(verdict["verdict"] == "READY_WITH_WARNINGS", "{blocking:?}: {verdict:#}");
-        ensure!(blocking.iter().all(|(id, _)| UNANSWERED.contains(&id.as_str())), "{verdict:#}");
+        let open: Vec<_> = good.iter().filter(|(_, is)| !["pass", "not_applicable"].contains(&is.as_str())).collect();
+        ensure!(verdict["verdict"] == "READY" && open.is_empty(), "{open:?}: {verdict:#}");
+        ensure!(verdict["waivers"] == json!([]), "nothing is waived: {}", verdict["waivers"]);
         let words = verdict["words"].to_string();
         ensure!(words.contains("to fall back on: dump ") && words.contains(STORE), "{words}");
+        costs_what_aws_describes(&verdict["cost"])?;
         let listed = json!({ "Bucket": BUCKET, "Prefix": "lane/readiness/story/" });
         let kept = story.pair.moto.call("s3", TARGET.0, "list_objects_v2", listed).await?;
         ensure!(kept["KeyCount"] == 2, "{kept}");
 
-        // One thing after another goes wrong, and is put right.
-        story.pair.modify(json!({ "DBInstanceClass": "db.r6g.medium" })).await?;
-        story.finds(&good, "INS-04", "fail").await?;
-        story.pair.modify(json!({ "DBInstanceClass": "db.r6g.large" })).await?;
-        story.pair.modify(json!({ "BackupRetentionPeriod": 0 })).await?;
-        story.finds(&good, "INS-09", "fail").await?;
-        story.pair.modify(json!({ "BackupRetentionPeriod": 7 })).await?;
-        stage.on_target("SET GLOBAL group_concat_max_len = 4096").await?;
-        story.finds(&good, "PAR-01", "fail").await?;
-        stage.on_target("SET GLOBAL group_concat_max_len = DEFAULT").await?;
-        stage.on_target(&format!("REVOKE SELECT ON {}.* FROM {APP}", stage.database)).await?;
-        story.finds(&good, "ACC-02", "fail").await?;
-        stage.on_target(&format!("GRANT SELECT ON {}.* TO {APP}", stage.database)).await?;
-        stage.on_target("CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO DO 0").await?;
-        story.finds(&good, "SCH-05", "fail").await?;
-        stage.on_target("DROP EVENT nightly").await?;
+        // One thing after another goes wrong, exactly that is found, and it is put right.
+        let class = |class: &str| json!({ "DBInstanceClass": class });
+        story.pair.modify(class("db.r6g.medium")).await?;
+        story.finds(&good, &[("INS-04", "warn")]).await?;
+        story.pair.moto.offer(&[])?;
+        story.finds(&good, &[("INS-04", "fail")]).await?;
+        story.pair.moto.offer(&["db.r6g.large"])?;
+        story.pair.modify(class("db.r6g.large")).await?;
+        story.is_ready(&good).await?;
+        let days = |days: u32| json!({ "BackupRetentionPeriod": days });
+        story.spoils_the_instance(&good, (days(0), days(7)), "INS-09").await?;
+        let length = "SET GLOBAL group_concat_max_len";
+        let (longer, back) = (format!("{length} = 4096"), format!("{length} = DEFAULT"));
+        story.spoils_the_server(&good, (&longer, &back), "PAR-01").await?;
+        let database = &stage.database;
+        let (revoke, grant) =
+            (format!("REVOKE SELECT ON {database}.* FROM {APP}"), format!("GRANT SELECT ON {database}.* TO {APP}"));
+        story.spoils_the_server(&good, (&revoke, &grant), "ACC-02").await?;
+        let event = "CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO DO 0";
+        story.spoils_the_server(&good, (event, "DROP EVENT nightly"), "SCH-05").await?;
         story.drill(400)?;
-        story.finds(&good, "GOV-01", "fail").await?;
+        story.finds(&good, &[("GOV-01", "fail")]).await?;
         story.drill(2)?;
-        ensure!(story.outcomes().await? == good, "what was put right is as it was before");
+        story.is_ready(&good).await?;
+        // The service hears nothing of the source any more: the copy and its tables grow old, and it goes on trying.
+        story.way.stall();
+        story.finds(&good, &[("SYNC-01", "fail"), ("SYNC-02", "fail")]).await?;
+        story.way.resume();
+        story.is_ready(&good).await?;
 
-        // The process is gone: the copy grows old.
+        // The process is gone.
         sync.stop().await?.exits(0);
-        story.pair.stage.policy_on("rds", &POLICY.replace("1h", "1s"))?;
-        eventually("the copy is older than may be", async || {
-            let late = outcomes(&story.judged(&[]).await?)?;
-            Ok((late["SYNC-01"] == "fail" && late["SYNC-03"] == "fail").then_some(()))
-        })
-        .await?;
-        Ok(())
+        story.finds(&good, &[("SYNC-01", "fail"), ("SYNC-02", "fail"), ("SYNC-03", "fail")]).await?;
+
+        // Whoever judges from the target's Region alone knows of the source what was kept of it, with its age.
+        let alone = story.pair.readiness(&["--output", "json", "--prices", "prices.toml"]);
+        let alone = story.command(alone).env("LEEWARD_SOURCE_URL", "mysql://127.0.0.1:1/");
+        let verdict = alone.env("LEEWARD_SOURCE_INSTANCE", "").run().await?.exits(2).json()?;
+        let checks = verdict["checks"].as_array().context("the verdict lists its checks")?;
+        let class = checks.iter().find(|check| check["id"] == "INS-04").context("there is INS-04")?;
+        ensure!(class["status"] == "pass", "{class:#}");
+        let calls = class["evidence"]["calls"].to_string();
+        ensure!(calls.contains("rds:DescribeDBInstances shop in us-east-1, as it was answered then"), "{class:#}");
+        costs_what_aws_describes(&verdict["cost"])
     }
+}
+
+/// The Regions, the class, the disk and the standby are as AWS describes them; each figure follows from the test's prices.
+fn costs_what_aws_describes(cost: &Value) -> Result<()> {
+    ensure!(cost["from"] == SOURCE.0 && cost["to"] == TARGET.0, "{cost:#}");
+    let item = |what: &str| {
+        let items = cost["items"].as_array().context("the cost has items")?;
+        items.iter().find(|item| item["what"] == what).with_context(|| format!("{what} is not in {cost:#}"))
+    };
+    let instance = item("target instance")?;
+    ensure!(instance["usd"] == 365.0, "an instance and its standby at $0.25 for 730 hours: {instance}");
+    ensure!(instance["amount"] == "db.r6g.large, twice (Multi-AZ); $0.25/hour", "{instance}");
+    ensure!(item("target storage")?["usd"] == 20.0, "{cost:#}");
+    ensure!(item("transfer for the seed")?["usd"].as_f64().is_some_and(|usd| usd > 0.0 && usd < 0.01), "{cost:#}");
+    // The servers have been up for minutes, which says nothing of a day.
+    let changes = item("transfer for changes")?;
+    ensure!(
+        changes["usd"].is_null() && changes["amount"].as_str().is_some_and(|why| why.starts_with("unknown: ")),
+        "{changes}"
+    );
+    ensure!(cost["month"]["is_all"] == false, "{cost:#}");
+    ensure!(cost["replica"].as_str().is_some_and(|text| text.contains("native replica")), "{cost:#}");
+    Ok(())
 }

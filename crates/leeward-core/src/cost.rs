@@ -1,15 +1,18 @@
-//! What a copy in another Region costs, as far as it can be said: a pure function of a plan, what was measured of the
-//! source, and a dated list of prices. What is not known is said to be unknown; nothing is guessed, and nothing is fetched.
+//! What a copy in another Region costs, as far as it can be said: a pure function of what the copy carries, where the servers
+//! are, and a dated list of prices. What is not known is said to be unknown; nothing is guessed, and nothing is fetched.
 
 mod prices;
+mod volume;
 
 use serde::Serialize;
 
 use crate::measure;
+use crate::name::TableName;
 use crate::plan::Plan;
 use crate::server::Observed;
 use crate::survey::Survey;
 pub use prices::{Place, Prices};
+pub use volume::Volume;
 
 /// Bytes of what AWS bills as a GB.
 const GB: f64 = (1u64 << 30) as f64;
@@ -19,12 +22,6 @@ const MONTH_HOURS: f64 = 730.0;
 
 /// Days of a month: 730 hours.
 const MONTH_DAYS: f64 = MONTH_HOURS / 24.0;
-
-/// Seconds of a day.
-const DAY_S: f64 = 86_400.0;
-
-/// The least time over which writes must have been counted to say something of a day.
-const COUNTED_S_MIN: u64 = 3_600;
 
 /// The engine's task: what a copy and its cycles need of memory is far less, but Fargate has no smaller size with one vCPU.
 const TASK: (f64, f64) = (1.0, 2.0);
@@ -41,16 +38,27 @@ pub struct Estimate {
     pub to: Option<String>,
     /// Everything that costs something.
     pub items: Vec<Item>,
-    /// What a replica of the server's own would cost beside it.
+    /// What of it is due in a month.
+    pub month: Month,
+    /// What a replica of the server's own would cost in its place.
     pub replica: String,
+}
+
+/// What is due in a month, without what is due once.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Month {
+    /// US dollars, as far as they are known.
+    pub usd: f64,
+    /// Whether that is all: nothing that is due in a month is unknown.
+    pub is_all: bool,
 }
 
 /// One thing that costs something.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Item {
     /// What it is.
-    pub what: &'static str,
-    /// How much of it, and where the figure comes from.
+    pub what: String,
+    /// How much of it, and where the figure comes from; begins with `unknown` where the amount is.
     pub amount: String,
     /// US dollars; nothing where a price or an amount is unknown.
     pub usd: Option<f64>,
@@ -71,7 +79,8 @@ pub enum Due {
 }
 
 impl Due {
-    fn words(self) -> &'static str {
+    /// Returns how often, as it follows an amount: `a day`.
+    pub fn words(self) -> &'static str {
         match self {
             Due::Once => "once",
             Due::Daily => "a day",
@@ -82,125 +91,146 @@ impl Due {
 
 /// Estimates what a plan costs, from what the survey saw.
 pub fn estimate(plan: &Plan, survey: &Survey, place: &Place, prices: &Prices) -> Estimate {
-    let per_gb = prices.transfer(place);
-    let transferred = |bytes: f64| per_gb.map(|usd| bytes / GB * usd);
-    let seed_bytes: u64 = plan.tables.iter().map(|table| table.data_bytes).sum();
-    let day = day_bytes(plan, survey);
-    let (vcpus, memory_gb) = TASK;
+    let writes = |name: &TableName| {
+        let seen = survey.tables.iter().find(|seen| seen.table.name == *name);
+        seen.map_or_else(
+            || Observed::Unknown("the survey did not see the table".to_owned()),
+            |seen| seen.writes.clone(),
+        )
+    };
+    of_volume(&Volume::of(plan, survey.at, writes), place, prices)
+}
+
+/// Estimates what a copy costs that carries so much.
+pub fn of_volume(volume: &Volume, place: &Place, prices: &Prices) -> Estimate {
     let items = vec![
-        Item {
-            what: "transfer for the seed",
-            amount: format!("{} of rows, before compression", measure::size(seed_bytes)),
-            usd: transferred(seed_bytes as f64),
-            due: Due::Once,
-        },
-        Item {
-            what: "transfer for changes",
-            amount: day.words(),
-            usd: day.bytes.and_then(transferred),
-            due: Due::Daily,
-        },
-        Item {
-            what: "target instance",
-            amount: place.target_class.clone().unwrap_or_else(|| "class unknown: name it in the prices".to_owned()),
-            usd: prices.instance_hour(place).map(|usd| usd * MONTH_HOURS),
-            due: Due::Monthly,
-        },
-        Item {
-            what: "target storage",
-            amount: match place.target_storage_gb {
-                Some(gb) => format!("{} GB (gp3)", measure::count(gb)),
-                None => "size unknown: name it in the prices".to_owned(),
-            },
-            usd: place.target_storage_gb.zip(prices.storage_gb_month(place)).map(|(gb, usd)| gb as f64 * usd),
-            due: Due::Monthly,
-        },
-        Item {
-            what: "engine task",
-            amount: format!("Fargate, {vcpus} vCPU and {memory_gb} GB, all the time"),
-            usd: prices.task_hour(place, TASK).map(|usd| usd * MONTH_HOURS),
-            due: Due::Monthly,
-        },
+        transfer("transfer for the seed", &volume.seed, Due::Once, (place, prices)),
+        transfer("transfer for changes", &volume.day, Due::Daily, (place, prices)),
+        instance(place, prices),
+        storage(place, prices),
+        task(place, prices),
     ];
     Estimate {
         prices_of: prices.date.clone(),
         from: place.source_region.clone(),
         to: place.target_region.clone(),
+        month: month(&items),
+        replica: replica(&items[4]),
         items,
-        replica:
-            "a native replica of the same class would cost the same instance, storage and transfer, and no engine task"
-                .to_owned(),
     }
 }
 
-/// Bytes of rows that change in a day.
-struct Day {
-    bytes: Option<f64>,
-    /// Tables of which it is not known.
-    unknown: usize,
-    tables: usize,
+/// Returns what a read replica across Regions would cost instead. Its log carries each changed row whole, before and after
+/// (`binlog_row_image=FULL`, the default of both servers), so that its transfer is no smaller.
+fn replica(task: &Item) -> String {
+    let less =
+        task.usd.map_or("what that costs is unknown here".to_owned(), |usd| format!("about {} a month", money(usd)));
+    format!(
+        "a native replica of the same class would cost the same instance and storage, at least the same transfer, and no \
+         engine task ({less})"
+    )
 }
 
-impl Day {
-    fn words(&self) -> String {
-        match (self.bytes, self.unknown) {
-            (None, _) => "unknown: the source counts no writes by table".to_owned(),
-            (Some(bytes), 0) => format!("about {} of changed rows a day, by the source's counters", size(bytes)),
-            (Some(bytes), unknown) => format!(
-                "at least {} of changed rows a day, by the source's counters; unknown of {unknown} of {}",
-                size(bytes),
-                measure::counted(self.tables as u64, "table")
-            ),
+fn transfer(what: &str, carried: &volume::Carried, due: Due, (place, prices): (&Place, &Prices)) -> Item {
+    let per_gb = prices.transfer(place);
+    Item {
+        what: what.to_owned(),
+        amount: priced(carried.words.clone(), per_gb.map(|usd| format!("${usd}/GB"))),
+        usd: carried.bytes.zip(per_gb).map(|(bytes, usd)| bytes / GB * usd),
+        due,
+    }
+}
+
+fn instance(place: &Place, prices: &Prices) -> Item {
+    let per_hour = prices.instance_hour(place);
+    let amount = match &place.target_class {
+        Some(class) => priced(of_both(class.clone(), place), per_hour.map(|usd| format!("${usd}/hour"))),
+        None => "unknown: neither AWS nor the prices say the class".to_owned(),
+    };
+    let usd = per_hour.map(|usd| usd * MONTH_HOURS * machines(place));
+    Item { what: "target instance".to_owned(), amount, usd, due: Due::Monthly }
+}
+
+fn storage(place: &Place, prices: &Prices) -> Item {
+    let per_gb = prices.storage_gb_month(place);
+    let amount = match place.target_storage_gb {
+        Some(gb) => {
+            let size = format!("{} GB (gp3)", measure::count(gb));
+            priced(of_both(size, place), per_gb.map(|usd| format!("${usd}/GB a month")))
         }
+        None => "unknown: neither AWS nor the prices say how much of gp3".to_owned(),
+    };
+    let usd = place.target_storage_gb.zip(per_gb).map(|(gb, usd)| gb as f64 * usd * machines(place));
+    Item { what: "target storage".to_owned(), amount, usd, due: Due::Monthly }
+}
+
+/// A standby is paid for like the instance that it stands by.
+fn machines(place: &Place) -> f64 {
+    if place.target_multi_az == Some(true) { 2.0 } else { 1.0 }
+}
+
+fn of_both(amount: String, place: &Place) -> String {
+    if place.target_multi_az == Some(true) { format!("{amount}, twice (Multi-AZ)") } else { amount }
+}
+
+fn task(place: &Place, prices: &Prices) -> Item {
+    let (vcpus, memory_gb) = TASK;
+    let per_hour = prices.task_hour(place, TASK);
+    Item {
+        what: "engine task".to_owned(),
+        amount: priced(
+            format!("Fargate, {vcpus} vCPU and {memory_gb} GB, all the time"),
+            per_hour.map(|usd| format!("${usd:.5}/hour")),
+        ),
+        usd: per_hour.map(|usd| usd * MONTH_HOURS),
+        due: Due::Monthly,
     }
 }
 
-fn size(bytes: f64) -> String {
-    measure::size(bytes as u64)
+/// Adds the price to an amount, or that the list of prices does not hold it.
+fn priced(amount: String, price: Option<String>) -> String {
+    match price {
+        Some(price) => format!("{amount}; {price}"),
+        None => format!("{amount}; its price is unknown here"),
+    }
 }
 
-/// Returns how much changes in a day: what was counted since the source was started, at each table's mean row. A deleted row
-/// sends nothing but its key.
-fn day_bytes(plan: &Plan, survey: &Survey) -> Day {
-    let mut day = Day { bytes: None, unknown: 0, tables: plan.tables.len() };
-    for table in &plan.tables {
-        let seen = survey.tables.iter().find(|seen| seen.table.name == *table.name());
-        match seen.map(|seen| &seen.writes) {
-            Some(Observed::Known(writes)) if writes.over_seconds >= COUNTED_S_MIN => {
-                let rows = (writes.inserts + writes.updates) as f64;
-                let bytes = rows * table.row_bytes() as f64 / writes.over_seconds as f64 * DAY_S;
-                day.bytes = Some(day.bytes.unwrap_or(0.0) + bytes);
-            }
-            _ => day.unknown += 1,
-        }
+fn month(items: &[Item]) -> Month {
+    let due = |item: &Item| match item.due {
+        Due::Once => Some(0.0),
+        Due::Daily => item.usd.map(|usd| usd * MONTH_DAYS),
+        Due::Monthly => item.usd,
+    };
+    Month { usd: items.iter().filter_map(due).sum(), is_all: items.iter().all(|item| due(item).is_some()) }
+}
+
+impl Item {
+    /// Returns what it costs and how often: `about $0.02 once`, `unknown`.
+    pub fn price(&self) -> String {
+        self.usd.map_or("unknown".to_owned(), |usd| format!("about {} {}", money(usd), self.due.words()))
     }
-    day
 }
 
 impl Estimate {
-    /// Returns what is known to be due in a month, and whether that is all.
-    pub fn monthly(&self) -> (f64, bool) {
-        let due = |item: &Item| match item.due {
-            Due::Once => Some(0.0),
-            Due::Daily => item.usd.map(|usd| usd * MONTH_DAYS),
-            Due::Monthly => item.usd,
-        };
-        let known = self.items.iter().filter_map(due).sum();
-        (known, self.items.iter().all(|item| due(item).is_some()))
+    /// Returns what it is about: the day of the prices and both Regions.
+    pub fn title(&self) -> String {
+        let region = |region: &Option<String>| region.clone().unwrap_or_else(|| "an unknown Region".to_owned());
+        format!("at prices of {}, {} to {}", self.prices_of, region(&self.from), region(&self.to))
+    }
+
+    /// Returns what a month costs, and whether that is all.
+    pub fn monthly(&self) -> String {
+        let more = if self.month.is_all { "" } else { ", and what is unknown above" };
+        format!("{}{more}", money(self.month.usd))
     }
 
     /// Returns it as text, ending in a line break.
     pub fn text(&self) -> String {
-        let region = |region: &Option<String>| region.clone().unwrap_or_else(|| "an unknown Region".to_owned());
-        let mut lines =
-            vec![format!("Cost, at prices of {} ({} to {}):", self.prices_of, region(&self.from), region(&self.to))];
+        let mut lines = vec![format!("Cost, {}:", self.title())];
         for item in &self.items {
-            let usd = item.usd.map_or("unknown".to_owned(), |usd| format!("about {} {}", money(usd), item.due.words()));
-            lines.push(format!("  {:22} {:22} {}", item.what, usd, item.amount));
+            lines.push(format!("  {:22} {:22} {}", item.what, item.price(), item.amount));
         }
-        let (usd, is_all) = self.monthly();
-        let more = if is_all { "" } else { ", and what is unknown above" };
-        lines.push(format!("  {:22} {}{more}", "a month", money(usd)));
+        lines.push(format!("  {:22} {}", "a month", self.monthly()));
         lines.push(format!("  {}.", self.replica));
         lines.join("\n") + "\n"
     }

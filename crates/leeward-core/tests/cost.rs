@@ -1,6 +1,6 @@
 //! What a plan costs: every figure follows from the survey and a dated list of prices, and what is not known says so.
 
-use leeward_core::cost::{self, Due, Estimate, Place, Prices};
+use leeward_core::cost::{self, Due, Estimate, Month, Place, Prices};
 use leeward_core::planner;
 use leeward_core::policy::Policy;
 use leeward_core::survey::Survey;
@@ -58,6 +58,7 @@ fn known() -> Place {
         target_region: Some("us-west-2".into()),
         target_class: Some("db.r6g.large".into()),
         target_storage_gb: Some(500),
+        target_multi_az: None,
     }
 }
 
@@ -75,11 +76,11 @@ fn everything_is_priced_where_everything_is_known() {
     assert_eq!(usd(&estimate, "target instance"), Some(182.5));
     assert_eq!(usd(&estimate, "target storage"), Some(50.0));
     assert_eq!(usd(&estimate, "engine task"), Some(35.04));
-    let (monthly, is_all) = estimate.monthly();
+    let Month { usd: monthly, is_all } = estimate.month;
     assert!(is_all && (monthly - (182.5 + 50.0 + 35.04 + 0.0048 * 730.0 / 24.0)).abs() < 0.01, "{monthly}");
+    assert!(estimate.replica.contains("no engine task (about $35.04 a month)"), "{}", estimate.replica);
     let text = estimate.text();
-    for part in
-        ["prices of 2026-06-01 (us-east-1 to us-west-2)", "about $0.02 once", "native replica", "no engine task"]
+    for part in ["prices of 2026-06-01, us-east-1 to us-west-2", "about $0.02 once", "native replica", "no engine task"]
     {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
@@ -87,11 +88,22 @@ fn everything_is_priced_where_everything_is_known() {
 }
 
 #[test]
+fn a_standby_is_paid_for_like_the_instance() {
+    let both = Place { target_multi_az: Some(true), ..known() };
+    let estimate = estimate(&survey(""), &both);
+    assert_eq!(usd(&estimate, "target instance"), Some(365.0));
+    assert_eq!(usd(&estimate, "target storage"), Some(100.0));
+    assert_eq!(usd(&estimate, "engine task"), Some(35.04));
+    assert!(estimate.text().contains("db.r6g.large, twice (Multi-AZ); $0.25/hour"), "{}", estimate.text());
+}
+
+#[test]
 fn what_is_not_known_is_unknown_and_never_nothing() {
     let estimate = estimate(&survey(""), &Place::default());
     assert!(estimate.items.iter().all(|item| item.usd.is_none()), "{estimate:?}");
-    assert_eq!(estimate.monthly(), (0.0, false));
-    assert!(estimate.text().contains("unknown: the source counts no writes by table"), "{}", estimate.text());
+    assert_eq!(estimate.month, Month { usd: 0.0, is_all: false });
+    let changes = estimate.items.iter().find(|item| item.due == Due::Daily).expect("an item");
+    assert!(changes.amount.starts_with("unknown: "), "{}", changes.amount);
 }
 
 #[test]
@@ -99,5 +111,5 @@ fn counters_of_a_few_minutes_say_nothing_of_a_day() {
     let estimate = estimate(&survey(r#", "writes": [5243, 5243, 0, 300]"#), &known());
     assert_eq!(usd(&estimate, "transfer for changes"), None);
     let changes = estimate.items.iter().find(|item| item.due == Due::Daily).expect("an item");
-    assert!(changes.amount.starts_with("unknown"), "{}", changes.amount);
+    assert!(changes.amount.starts_with("unknown: the source has counted writes for "), "{}", changes.amount);
 }

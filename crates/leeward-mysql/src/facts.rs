@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDateTime;
 use leeward_core::doctor::{ClockOffset, Route, SideFacts, SideSeen, TlsSeen, Unreached};
 use leeward_core::fault::{Fault, FaultKind};
-use leeward_core::name::{SYSTEM_SCHEMAS, TableName};
+use leeward_core::name::{SYSTEM_SCHEMAS, Side, TableName};
 use leeward_core::readiness::{Counter, Dated, Seen, SideState};
 use leeward_core::server::{Flavor, Observed, Version};
 use leeward_core::survey::{ObjectKind, SchemaFacts};
@@ -100,7 +100,7 @@ async fn side_facts(session: &mut Session, endpoint: &Endpoint, schemas: &[Strin
     })
 }
 
-/// Looks at one side for readiness, over a connection of its own: some fifteen round trips, and one more for each 500
+/// Looks at one side for readiness, over a connection of its own: some sixteen round trips, and one more for each 500
 /// tables, objects and accounts. What the account may not see is unknown, with the GRANT that would show it.
 ///
 /// # Errors
@@ -141,7 +141,12 @@ async fn side_state(
     });
     let plugins = "SELECT PLUGIN_NAME FROM information_schema.PLUGINS \
                    WHERE PLUGIN_TYPE='AUTHENTICATION' AND PLUGIN_STATUS='ACTIVE'";
+    let writes = match session.side() {
+        Side::Source => seen(at, survey::writes(session, &preamble, (&there, planned)).await),
+        Side::Target => Observed::Unknown("it is asked of the source alone".to_owned()),
+    };
     let state = SideState {
+        writes,
         schemas: seen(at, Ok(own_schemas(&preamble))),
         tables: seen(at, survey::all_tables(session, &there).await),
         ddl: seen(at, definitions(session, planned).await),

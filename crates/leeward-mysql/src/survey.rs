@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::TableName;
+use leeward_core::readiness::TableWrites;
 use leeward_core::server::{Observed, ServerFacts};
 use leeward_core::survey::{ObjectFacts, SchemaFacts, Survey, TableSurvey};
 use leeward_core::table::Table;
@@ -162,6 +163,19 @@ pub(crate) async fn objects_as(
     schemas: &[String],
 ) -> Result<Vec<ObjectFacts>, Fault> {
     objects::read(session, preamble, schemas).await
+}
+
+/// Reads the write counters of some tables, where the server counts writes: one round trip.
+///
+/// # Errors
+/// What breaks the session.
+pub(crate) async fn writes(
+    session: &mut Session,
+    preamble: &Preamble,
+    (schemas, tables): (&[String], &[TableName]),
+) -> Result<Vec<TableWrites>, Fault> {
+    let counters = counters::read(session, preamble, schemas).await?;
+    Ok(tables.iter().map(|name| TableWrites { table: name.clone(), writes: counters.of(name) }).collect())
 }
 
 /// Reads the shapes of all base tables of some databases.

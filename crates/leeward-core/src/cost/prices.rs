@@ -29,8 +29,10 @@ pub struct Place {
     pub target_region: Option<String>,
     /// The target's instance class.
     pub target_class: Option<String>,
-    /// The target's storage.
+    /// The target's storage, of the type gp3.
     pub target_storage_gb: Option<u64>,
+    /// Whether the target has a standby in another zone, which is paid for like itself.
+    pub target_multi_az: Option<bool>,
 }
 
 impl Place {
@@ -41,6 +43,7 @@ impl Place {
             target_region: self.target_region.or(other.target_region),
             target_class: self.target_class.or(other.target_class),
             target_storage_gb: self.target_storage_gb.or(other.target_storage_gb),
+            target_multi_az: self.target_multi_az.or(other.target_multi_az),
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum TargetUse {
 const SHOW_ROUTINE_SINCE: Version = Version(8, 0, 20);
 /// First version of MySQL with SET_ANY_DEFINER in place of SET_USER_ID (release notes of 8.2.0).
 const SET_ANY_DEFINER_SINCE: Version = Version(8, 2, 0);
+/// What it takes to create something that runs as another account, by kind and version of the server.
+const DEFINER_PRIVILEGES: [&str; 3] = ["SET USER", "SET_ANY_DEFINER", "SET_USER_ID"];
 /// First version of MariaDB with SHOW CREATE ROUTINE (release notes of 11.3.0).
 const SHOW_CREATE_ROUTINE_SINCE: Version = Version(11, 3, 0);
 
@@ -65,6 +67,11 @@ impl Need {
     /// Makes a need optional: a person has accepted to go without.
     pub fn accepted(self) -> Need {
         Need { importance: Importance::Optional, ..self }
+    }
+
+    /// Returns whether it is for views and routines alone that run as somebody else than Leeward's account.
+    pub fn is_for_definers(&self) -> bool {
+        self.privileges.iter().any(|privilege| DEFINER_PRIVILEGES.contains(privilege))
     }
 
     /// Returns the statement that meets the need, for the account as `CURRENT_USER()` prints it. Wildcards in a database
@@ -182,10 +189,11 @@ pub fn target_needs(server: &ServerFacts, schemas: &[String], purpose: TargetUse
 }
 
 fn definer_need(server: &ServerFacts) -> Need {
+    let [set_user, set_any_definer, set_user_id] = DEFINER_PRIVILEGES;
     let privilege = match server.flavor {
-        Flavor::MariaDb => "SET USER",
-        Flavor::MySql if server.version >= SET_ANY_DEFINER_SINCE => "SET_ANY_DEFINER",
-        Flavor::MySql => "SET_USER_ID",
+        Flavor::MariaDb => set_user,
+        Flavor::MySql if server.version >= SET_ANY_DEFINER_SINCE => set_any_definer,
+        Flavor::MySql => set_user_id,
     };
     let why = "to keep the definers of views and routines: without it they run as Leeward's account";
     Need::optional(&[privilege], Scope::Global, why).or(Need::optional(&["SUPER"], Scope::Global, why))

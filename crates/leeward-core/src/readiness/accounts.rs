@@ -10,12 +10,13 @@ use super::beside::{is_read_only, needs};
 use super::facts::{AccountFacts, AccountKind, ReadinessFacts, seen};
 use super::outcome::{Answer, Missing, Outcome};
 use super::page::{listed, statements};
-use super::sight::{grant_lines, sees_accounts};
+use super::sight::{grant_lines, sees, sees_accounts, sees_routines};
 use crate::grants::needs::{Importance, Need, TargetUse, source_needs, target_needs};
 use crate::grants::{Grants, Scope, quoted_account};
 use crate::name::Side;
 use crate::plan::FenceMode;
 use crate::server::{Flavor, Observed, ServerFacts};
+use crate::survey::{ObjectFacts, ObjectKind};
 
 /// Accounts of the engines and of RDS: they belong to their instance (`rds.md` §1.1).
 const SYSTEM_USERS: [&str; 9] = [
@@ -320,7 +321,11 @@ pub(super) fn engine_privs(facts: &ReadinessFacts) -> Answer {
     let fence = &facts.plan()?.fence;
     privileges(facts, &|server, schemas, side| match side {
         Side::Source => accepted(source_needs(server, schemas), fence),
-        Side::Target => target_needs(server, schemas, TargetUse::Keep),
+        Side::Target => {
+            let needs = target_needs(server, schemas, TargetUse::Keep);
+            let spared = has_no_definers(facts);
+            needs.into_iter().filter(|need| !(spared && need.is_for_definers())).collect()
+        }
     })
 }
 
@@ -361,6 +366,19 @@ fn privileges(facts: &ReadinessFacts, needs_of: Needs<'_>) -> Answer {
     } else {
         Outcome::warn(at, format!("optional, missing: {}", listed(&lacking)), remedies.join("\n"))
     })
+}
+
+/// Returns whether nothing on the source runs as another account than Leeward's on the target. RDS for MariaDB hands out no
+/// privilege to create such things, so that asking for it where nobody needs it would keep every copy there from being ready.
+fn has_no_definers(facts: &ReadinessFacts) -> bool {
+    let seen_all =
+        sees_routines(facts, Side::Source).is_ok() && sees(facts, Side::Source, "SHOW VIEW", "views").is_ok();
+    let (Some(objects), Some(own)) = (facts.source.objects.known(), facts.target.account.known()) else { return false };
+    let runs_as_other = |object: &ObjectFacts| {
+        let is_created = matches!(object.kind, ObjectKind::View | ObjectKind::Function | ObjectKind::Procedure);
+        is_created && object.definer != own.value
+    };
+    seen_all && !objects.value.iter().any(runs_as_other)
 }
 
 fn accepted(needs: Vec<Need>, fence: &FenceMode) -> Vec<Need> {

@@ -261,8 +261,11 @@ pub(super) const CATALOGUE: [Check; 46] = [
         .rules("never", "off")
         .by(SERVER, &[]),
     api("INS-13", Medium, "certificate", "valid for longer than checks.certificate_warn", instance::certificate)
-        .from("CertificateDetails of the target, and its authority's end")
-        .rules("less than checks.certificate_warn", "less than checks.certificate_fail")
+        .from("CertificateDetails of both, and the end of the target's authority")
+        .rules(
+            "less than checks.certificate_warn; another authority than the source's",
+            "less than checks.certificate_fail",
+        )
         .by(
             &["rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeCertificates"],
             &["checks.certificate_warn", "checks.certificate_fail"],

@@ -4,7 +4,9 @@
 //! Pure data: `leeward-aws` fills it, the checks read it.
 
 use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
 
+use super::facts::{Contact, ReadinessFacts};
 use crate::name::Side;
 
 /// An answer of AWS, or why there is none.
@@ -17,7 +19,7 @@ pub enum Asked<T> {
 }
 
 /// An answer of AWS.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told<T> {
     /// The target's clock (UTC) when the calls began.
     pub at: NaiveDateTime,
@@ -113,6 +115,22 @@ impl Cloud {
     }
 }
 
+impl ReadinessFacts {
+    /// Puts what RDS said of the source when it was last asked in the place of an answer that did not come, where the source
+    /// itself is silent too: then its Region is gone. It keeps its time, so that after a day it proves nothing any more.
+    pub fn recall_source(&mut self, former: Told<RdsServer>) {
+        let CloudSide { region, server, .. } = &mut self.cloud.source;
+        let is_gone = matches!(self.contact, Contact::Silent { .. });
+        let is_its = region.as_ref().is_none_or(|region| *region == former.value.region);
+        let Asked::Untold(_) = server else { return };
+        if is_gone && is_its && former.at <= self.now {
+            let call = format!("{}, as it was answered then", former.call);
+            region.get_or_insert_with(|| former.value.region.clone());
+            *server = Asked::Told(Told { call, ..former });
+        }
+    }
+}
+
 impl CloudSide {
     /// Returns a side of which nothing was told, for one reason.
     pub fn untold(why: &str) -> CloudSide {
@@ -134,7 +152,8 @@ impl CloudSide {
 }
 
 /// What kind of thing an identifier names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RdsKind {
     /// A DB instance, with or without a standby.
     Instance,
@@ -142,8 +161,9 @@ pub enum RdsKind {
     Cluster,
 }
 
-/// An instance or Multi-AZ cluster as RDS describes it. What RDS left out is absent, and then unknown to the checks.
-#[derive(Debug, Clone, PartialEq)]
+/// An instance or Multi-AZ cluster as RDS describes it. What RDS left out is absent, and then unknown to the checks. The
+/// source's is stored on the target as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RdsServer {
     /// What it is.
     pub kind: RdsKind,
@@ -362,7 +382,7 @@ pub struct Drill {
 }
 
 /// How far a drill went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DrillKind {
     /// People went through the runbook; nothing was switched.

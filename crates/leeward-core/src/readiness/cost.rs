@@ -1,33 +1,45 @@
-//! What the pair costs, as it is shown. Nothing is reckoned here: whoever knows prices and sizes fills it in
-//! ([`super::Readiness::with_cost`]), and without it the report says nothing of money.
+//! What the copy costs, beside whether it could take over. Nobody is asked for it: sizes stand in the stored plan, what passes in a
+//! day was counted by `sync`, or follows from counters that were read with everything else about the source (or stored by the
+//! last process), and AWS has just described the target.
 
-use serde::Serialize;
+use super::cloud::Cloud;
+use super::facts::{ReadinessFacts, seen};
+use super::outcome::Missing;
+use crate::cost::{Estimate, Place, Prices, Volume, of_volume};
+use crate::server::Observed;
+use crate::traffic::Traffic;
 
-/// A month of the pair.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Cost {
-    /// ISO 4217, `USD`.
-    pub currency: String,
-    /// What is paid for, the dearest first.
-    pub items: Vec<CostItem>,
-    /// What the numbers rest on and leave out.
-    pub words: Vec<String>,
+/// The type of storage that the prices are of.
+const STORAGE: &str = "gp3";
+
+/// Reckons what the copy costs. What the prices say of where the servers are goes before what AWS says, and that before
+/// `named`, what the servers' names say.
+pub fn reckon(facts: &ReadinessFacts, traffic: &Traffic, (prices, named): (&Prices, Place)) -> Estimate {
+    let place = prices.place.clone().or(described(&facts.cloud)).or(named);
+    let volume = volume(facts).unwrap_or_else(|Missing { why, .. }| Volume::unknown(&why));
+    of_volume(&volume.beside(traffic, facts.now), &place, prices)
 }
 
-/// One thing that is paid for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CostItem {
-    /// What it is.
-    pub what: String,
-    /// What it costs a month, in the currency.
-    pub per_month: f64,
-    /// What that is reckoned from, `214 GB across regions at 0.02`.
-    pub basis: String,
+fn volume(facts: &ReadinessFacts) -> Result<Volume, Missing> {
+    let plan = facts.plan()?;
+    Ok(match seen(&facts.source.writes, "the source's counters of writes") {
+        Ok(writes) => Volume::of(plan, writes.at, |name| {
+            let of_table = writes.value.iter().find(|counted| counted.table == *name);
+            let unseen = || Observed::Unknown("the source has no such table any more".to_owned());
+            of_table.map_or_else(unseen, |counted| counted.writes.clone())
+        }),
+        Err(Missing { why, .. }) => Volume::of(plan, facts.now, |_| Observed::Unknown(why.clone())),
+    })
 }
 
-impl Cost {
-    /// Returns the sum of a month.
-    pub fn per_month(&self) -> f64 {
-        self.items.iter().map(|item| item.per_month).sum()
+fn described(cloud: &Cloud) -> Place {
+    let target = cloud.target.server.value();
+    let storage = target.filter(|target| target.storage_type.as_deref() == Some(STORAGE));
+    Place {
+        source_region: cloud.source.region.clone(),
+        target_region: cloud.target.region.clone(),
+        target_class: target.and_then(|target| target.class.clone()),
+        target_storage_gb: storage.and_then(|target| target.storage_gib),
+        target_multi_az: target.and_then(|target| target.multi_az),
     }
 }

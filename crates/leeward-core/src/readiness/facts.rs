@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::policy::Settings;
 use crate::port::LeaseRecord;
 use crate::server::{Observed, ServerFacts};
-use crate::survey::{ObjectFacts, SchemaFacts};
+use crate::survey::{ObjectFacts, SchemaFacts, WriteCounters};
 use crate::table::Table;
 
 /// A value and when it was seen.
@@ -118,6 +118,24 @@ pub struct SideState {
     pub auth_plugins: Seen<BTreeSet<String>>,
     /// `SELECT COLLATION_NAME FROM information_schema.COLLATIONS`.
     pub collations: Seen<BTreeSet<String>>,
+    /// Row writes of the planned tables since the server was started. Asked of the source alone, and judged by nothing: what
+    /// the copy costs follows from it.
+    #[serde(default = "not_asked")]
+    pub writes: Seen<Vec<TableWrites>>,
+}
+
+/// What a look holds that was stored before writes were asked for.
+fn not_asked() -> Seen<Vec<TableWrites>> {
+    unknown("they were not asked for")
+}
+
+/// What a server has counted of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableWrites {
+    /// The table.
+    pub table: TableName,
+    /// Its writes, where the server counts them.
+    pub writes: Observed<WriteCounters>,
 }
 
 /// A table's AUTO_INCREMENT counter.
@@ -181,6 +199,7 @@ impl SideState {
             accounts: unknown(why),
             auth_plugins: unknown(why),
             collations: unknown(why),
+            writes: unknown(why),
         }
     }
 }

@@ -102,7 +102,8 @@ pub(super) fn deletion_protection(facts: &ReadinessFacts) -> Answer {
     Ok(reading.found(facts.now, finding))
 }
 
-/// INS-13: neither the certificate nor the authority that signed it ends soon.
+/// INS-13: neither the certificate nor the authority that signed it ends soon, and clients that trust the source's authority
+/// alone will trust the target.
 pub(super) fn certificate(facts: &ReadinessFacts) -> Answer {
     let mut reading = Reading::default();
     let server = reading.of(&facts.cloud.target.server)?;
@@ -128,8 +129,27 @@ pub(super) fn certificate(facts: &ReadinessFacts) -> Answer {
         Finding::Fail(actual, renew)
     } else if before(cloud.certificate_warn_s) {
         Finding::Warn(actual, renew)
+    } else if let Some(other) = other_authority(facts, name) {
+        // Both answers are what it rests on; that there is a source was seen in there.
+        let source = reading.of(&facts.cloud.source.server)?;
+        Finding::Warn(
+            format!(
+                "{actual}; {} has one of {other}, and clients that trust that alone will refuse this one",
+                source.id
+            ),
+            format!(
+                "put {name} into every client's bundle too, or: {}",
+                server.modify(&format!("--ca-certificate-identifier {other}"))
+            ),
+        )
     } else {
         Finding::Pass(actual)
     };
     Ok(reading.found(facts.now, finding))
+}
+
+/// Returns the authority of the source's certificate where it is known and another one.
+fn other_authority<'a>(facts: &'a ReadinessFacts, name: &str) -> Option<&'a str> {
+    let theirs = facts.cloud.source.server.value()?.authority.as_deref()?;
+    (!name.is_empty() && theirs != name).then_some(theirs)
 }

@@ -47,10 +47,10 @@ mod sync;
 mod tests;
 
 pub use beside::Beside;
-pub use cost::{Cost, CostItem};
+pub use cost::reckon;
 pub(crate) use definition::{knows_collation, plain_default, same_foreign_key, same_key};
 pub use explain::{Explanation, explain, iam_actions};
-pub use facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState};
+pub use facts::{AccountFacts, AccountKind, Contact, Counter, Dated, ReadinessFacts, Seen, SideState, TableWrites};
 pub use fallback::Fallback;
 pub use outcome::{Accepted, CheckResult, Evidence, EvidenceClass, EvidenceKind, Severity, Status};
 pub use page::{duration, time};

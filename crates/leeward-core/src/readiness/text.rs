@@ -4,6 +4,7 @@ use super::outcome::{CheckResult, EvidenceKind, Severity, Status};
 use super::page::{duration, remedy, time, wrapped};
 use super::since::{Change, Comparison, Move, Way};
 use super::verdict::{Objective, Readiness};
+use crate::cost::Estimate;
 
 /// Ages below this are "now" to a person.
 const NEWS_S: i64 = 60;
@@ -11,10 +12,21 @@ const NEWS_S: i64 = 60;
 /// Prints the report.
 pub fn render_text(readiness: &Readiness) -> String {
     let Readiness {
-        schema_version: _, leeward: _, generated_at, lane, verdict, rpo, rto, checks, words, since, ..
+        schema_version: _,
+        leeward: _,
+        generated_at,
+        lane,
+        verdict,
+        rpo,
+        rto,
+        checks,
+        words,
+        since,
+        cost,
+        ..
     } = readiness;
-    // Servers, tables, waivers, the trend and the cost are for those who look longer: the other forms hold them.
-    let Readiness { pair: _, plan: _, tables: _, coverage: _, waivers: _, trend: _, cost: _, .. } = readiness;
+    // Servers, tables, waivers and the trend are for those who look longer: the other forms hold them.
+    let Readiness { pair: _, plan: _, tables: _, coverage: _, waivers: _, trend: _, .. } = readiness;
     let mut text = format!("{verdict}\n");
     text.push_str(&wrapped("  ", 2, &format!("lane {lane}, {}", time(*generated_at))));
     text.push_str(&wrapped("  ", 2, &format!("RPO {}; RTO {}", objective(rpo), objective(rto))));
@@ -41,7 +53,19 @@ pub fn render_text(readiness: &Readiness) -> String {
     passed(&mut text, checks);
     let apart: Vec<&CheckResult> = checks.iter().filter(|check| check.status == Status::NotApplicable).collect();
     group(&mut text, "Do not apply", &apart);
+    if let Some(cost) = cost {
+        paid(&mut text, cost);
+    }
     text
+}
+
+fn paid(text: &mut String, cost: &Estimate) {
+    text.push_str(&format!("\nCost ({}):\n", cost.title()));
+    for item in &cost.items {
+        text.push_str(&wrapped("  ", 6, &format!("{}: {}: {}", item.what, item.price(), item.amount)));
+    }
+    text.push_str(&wrapped("  ", 6, &format!("in a month: {}", cost.monthly())));
+    text.push_str(&wrapped("  ", 6, &format!("{}.", cost.replica)));
 }
 
 fn changes(text: &mut String, since: &Comparison) {

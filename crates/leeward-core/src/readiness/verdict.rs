@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::beside;
 use super::catalogue::CATALOGUE;
-use super::cost::Cost;
 use super::facts::{ReadinessFacts, seen};
 use super::loss::{exposure, statement};
 use super::outcome::{Accepted, Check, CheckResult, Evidence, EvidenceKind, Missing, Outcome, Severity, Status};
@@ -18,6 +17,7 @@ use super::since::Comparison;
 use super::stamp;
 use super::tables::{self, Coverage, TableLine};
 use super::trend::{Trend, trend};
+use crate::cost::Estimate;
 use crate::policy::{Platform, Waiver};
 
 /// Version of the report's JSON form, which `docs/readiness.schema.json` describes. It is raised by whatever a reader of the
@@ -89,8 +89,8 @@ pub struct Readiness {
     pub trend: Trend,
     /// What changed since a former report; nothing where none was named.
     pub since: Option<Comparison>,
-    /// What the pair costs; nothing where nobody has reckoned it.
-    pub cost: Option<Cost>,
+    /// What the copy costs; nothing where nobody has reckoned it.
+    pub cost: Option<Estimate>,
 }
 
 /// Runs every check and concludes.
@@ -281,8 +281,8 @@ impl Readiness {
         Readiness { since: Some(since), ..self }
     }
 
-    /// Adds what the pair costs.
-    pub fn with_cost(self, cost: Cost) -> Readiness {
+    /// Adds what the copy costs.
+    pub fn with_cost(self, cost: Estimate) -> Readiness {
         Readiness { cost: Some(cost), ..self }
     }
 

@@ -1,12 +1,13 @@
 //! moto, an emulator of AWS: a private server with the APIs of RDS, S3, Secrets Manager, KMS, CloudWatch, IAM and STS, for
 //! every Region and account at one address. It keeps everything in memory and forgets it with its end.
 //!
-//! Its behaviour is approximate, and some answers are empty where AWS has some (orderable classes, certificates): a test
-//! that is about those scripts them itself.
+//! Its behaviour is approximate. What it leaves out of RDS and Leeward asks for (quotas, certificates, orderable classes, sizes
+//! of storage) is added to it by `moto/gaps.py`, inside of its own process: there its own model of the API prints the answers,
+//! and its own state is what they follow from. So there is one address for everything, and no second reader of the protocol.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,12 @@ use super::watchdog::{Watched, log_tail};
 
 /// The version whose gaps the tests know.
 const PACKAGES: [&str; 1] = ["moto[server]==5.2.5"];
+
+/// Starts it with what it leaves out.
+const WITH_GAPS_FILLED: &str = include_str!("moto/gaps.py");
+
+/// The classes that RDS offers at first, in every Region: some of a family that has no smaller one than `large`.
+const OFFERED: [&str; 3] = ["db.r6g.large", "db.r6g.xlarge", "db.r6g.2xlarge"];
 
 /// How long its start may take: Python loads hundreds of modules, on a machine that is busy with a build.
 const START_MAX: Duration = Duration::from_secs(120);
@@ -47,8 +54,8 @@ pub struct Moto {
     programs: PathBuf,
     address: SocketAddr,
     process: Watched,
-    /// Removes the log.
-    _folder: TempDir,
+    /// Log and offer; removed with it.
+    folder: TempDir,
 }
 
 impl Moto {
@@ -133,6 +140,11 @@ impl Moto {
         answer.await?.with_context(|| format!("call {operation} of {service} at moto"))
     }
 
+    /// Says which classes RDS offers from now on, in every Region, for MySQL and MariaDB.
+    pub fn offer(&self, classes: &[&str]) -> Result<()> {
+        offer(self.folder.path(), classes)
+    }
+
     /// Freezes it: connections stay open and nothing is answered.
     pub fn pause(&self) -> Result<()> {
         self.process.freeze()
@@ -147,13 +159,15 @@ impl Moto {
         let programs = python::programs("moto", &PACKAGES, "moto_server")?;
         let folder = tempfile::Builder::new().prefix("leeward-moto-").tempdir()?;
         let log = folder.path().join("log");
+        offer(folder.path(), &OFFERED)?;
         for _ in 0..PORT_ATTEMPTS_MAX {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-            let mut command = Command::new(programs.join("moto_server"));
+            let mut command = Command::new(programs.join("python"));
+            command.args(["-c", WITH_GAPS_FILLED]).arg(folder.path().join(OFFER));
             command.args(["-H", "127.0.0.1", "-p", &address.port().to_string()]);
             let mut process = Watched::spawn(&command, &log, Some(folder.path()))?;
             if wait_ready(&mut process, address)? {
-                return Ok(Moto { programs, address, process, _folder: folder });
+                return Ok(Moto { programs, address, process, folder });
             }
         }
         bail!("start moto: it does not stay up; its log ends:\n{}", log_tail(&log))
@@ -166,6 +180,16 @@ impl Drop for Moto {
         let _ = self.process.signal(Signal::KILL);
         let _ = self.process.wait_ended(END_MAX);
     }
+}
+
+/// Where the classes stand that RDS offers, in the emulator's folder.
+const OFFER: &str = "offer.json";
+
+/// Writes the classes that RDS offers; the emulator reads the old file or the new one, never half of one.
+fn offer(folder: &Path, classes: &[&str]) -> Result<()> {
+    let (new, kept) = (folder.join("offer.new"), folder.join(OFFER));
+    std::fs::write(&new, serde_json::to_vec(classes)?).context("write what RDS offers")?;
+    std::fs::rename(new, kept).context("put what RDS offers in its place")
 }
 
 /// Returns whether it listens; false when it has ended, as it does when somebody else took its port.

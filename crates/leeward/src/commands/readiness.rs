@@ -4,6 +4,7 @@
 mod asked;
 mod beside;
 mod drill;
+mod former;
 mod past;
 mod upload;
 
@@ -20,9 +21,10 @@ use leeward_core::readiness::cloud::{self, Cloud};
 use leeward_core::readiness::{self, Beside, Contact, Dated, Fallback, Past, ReadinessFacts, Seen, SideState};
 use leeward_core::server::Observed;
 use leeward_core::survey::ObjectFacts;
+use leeward_core::traffic::Traffic;
 
 use self::asked::Asked;
-use super::{Desk, dump, witness};
+use super::{Desk, dump, traffic, witness};
 use crate::cli::ReadinessArgs;
 use crate::config::Mistakes;
 use crate::config::resolve::MetricsForm;
@@ -43,7 +45,14 @@ pub async fn run(desk: &Desk, args: &ReadinessArgs) -> Result<Answer, Failure> {
     let asked = Asked::of(args)?;
     let mut seen = look(desk, args).await?;
     ask_others(desk, args, &mut seen.facts).await;
-    let verdict = asked.compared(readiness::judge(&seen.facts))?;
+    let mut traffic = Traffic::default();
+    if let Some(control) = &mut seen.control {
+        former::keep_or_recall(control.as_mut(), &mut seen.facts).await;
+        // Without it the cost says less, and the verdict the same.
+        traffic = traffic::read(control.as_mut(), &seen.facts.lane_name).await.unwrap_or_default();
+    }
+    let cost = readiness::reckon(&seen.facts, &traffic, (&desk.settings.prices, wire::place(&desk.settings)));
+    let verdict = asked.compared(readiness::judge(&seen.facts).with_cost(cost))?;
     let rendered = Rendered::of(&verdict)?;
     asked.save(&rendered)?;
     report::write(desk.talk, &verdict, || readiness::render_text(&verdict))?;

@@ -244,6 +244,13 @@ fn acc_04_lets_nobody_write_early_t37() {
 
 #[test]
 fn acc_05_names_the_grants() {
+    fn without_definers(facts: &mut ReadinessFacts) {
+        facts.target.grants = known(grants(&[
+            "GRANT ALL PRIVILEGES ON `shop`.* TO `leeward`@`%`",
+            "GRANT ALL PRIVILEGES ON `leeward`.* TO `leeward`@`%`",
+            "GRANT SELECT ON `mysql`.* TO `leeward`@`%`",
+        ]));
+    }
     fn without_process(facts: &mut ReadinessFacts) {
         facts.source.grants = known(grants(&[
             "GRANT SHOW_ROUTINE ON *.* TO `leeward`@`%`",
@@ -273,6 +280,35 @@ fn acc_05_names_the_grants() {
                 "ON `leeward`.* TO `leeward`@`%`;",
             ),
             ("grants are unseen", |facts| facts.source.grants = Observed::Unknown("gone".into()), Unknown, "gone"),
+            (
+                "a view runs as somebody else",
+                |facts| {
+                    without_definers(facts);
+                    change(&mut facts.source.objects)[0].definer = "app@%".to_owned();
+                },
+                Warn,
+                "GRANT SET_ANY_DEFINER",
+            ),
+            (
+                "all that runs runs as Leeward's account",
+                |facts| {
+                    without_definers(facts);
+                    for object in change(&mut facts.source.objects) {
+                        object.definer = "leeward@%".to_owned();
+                    }
+                },
+                Pass,
+                "all that they need",
+            ),
+            (
+                "who runs what is unseen",
+                |facts| {
+                    without_definers(facts);
+                    facts.source.objects = Observed::Unknown("gone".into());
+                },
+                Warn,
+                "GRANT SET_ANY_DEFINER",
+            ),
         ],
     );
 }

@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 
 use super::super::cloud::{
     Asked, Authority, Cloud, CloudSide, DnsRecord, Door, DrillKind, KeyFacts, Login, Measured, Orderable, Quota,
-    RdsKind, RdsServer, SecretLogin, StorageRange, SubnetGroup, SubnetRoom,
+    RdsKind, RdsServer, SecretLogin, StorageRange, SubnetGroup, SubnetRoom, Told,
 };
+use super::super::facts::Contact;
 use super::super::outcome::Severity;
 use super::super::outcome::Status::{Fail, NotApplicable, Pass, Unknown, Warn};
 use super::super::verdict::{Verdict, judge};
@@ -446,6 +447,34 @@ fn ends(facts: &mut ReadinessFacts, days: i64) {
 }
 
 #[test]
+fn what_was_said_of_a_source_stands_in_only_where_its_region_is_gone() {
+    let recalled = |hours: i64, gone: fn(&mut ReadinessFacts)| {
+        let mut facts = on_rds();
+        let Asked::Told(former) = &facts.cloud.source.server else { panic!("it was told") };
+        let former = Told { at: facts.now - TimeDelta::hours(hours), ..former.clone() };
+        facts.cloud.source.server = Asked::untold("the endpoint cannot be reached");
+        gone(&mut facts);
+        facts.recall_source(serde_json::from_str(&serde_json::to_string(&former).unwrap()).unwrap());
+        check(&facts, "INS-05")
+    };
+    let silent = |facts: &mut ReadinessFacts| {
+        facts.contact = Contact::Silent { since: None, why: "no answer in time".to_owned() };
+    };
+    let found = recalled(3, silent);
+    assert_eq!((found.status, found.evidence.age_s), (Pass, Some(10_800)), "{}", found.actual);
+    assert!(found.evidence.calls.iter().any(|call| call.ends_with("as it was answered then")), "{:?}", found.evidence);
+    let old = recalled(25, silent);
+    assert_eq!(old.status, Unknown, "after a day it proves nothing: {}", old.actual);
+    let answers = recalled(3, |_| {});
+    assert_eq!(answers.status, Unknown, "a source that answers has a Region: {}", answers.actual);
+    let elsewhere = recalled(3, |facts| {
+        facts.contact = Contact::Silent { since: None, why: "no answer in time".to_owned() };
+        facts.cloud.source.region = Some("eu-west-1".to_owned());
+    });
+    assert_eq!(elsewhere.status, Unknown, "it is another Region's: {}", elsewhere.actual);
+}
+
+#[test]
 fn ins_13_sees_certificates_end() {
     table(
         "INS-13",
@@ -459,6 +488,18 @@ fn ins_13_sees_certificates_end() {
                 "the authority's certificate",
             ),
             ("RDS does not say", |facts| target(facts).certificate_until = None, Unknown, "certificate's end"),
+            (
+                "clients may trust the source's alone",
+                |facts| change(&mut facts.cloud.source.server).authority = Some("rds-ca-ecc384-g1".to_owned()),
+                Warn,
+                "put rds-ca-rsa2048-g1 into every client's bundle too",
+            ),
+            (
+                "nobody knows the source's",
+                |facts| facts.cloud.source.server = Asked::untold("the Region is gone"),
+                Pass,
+                "in 300 days",
+            ),
         ],
     );
 }

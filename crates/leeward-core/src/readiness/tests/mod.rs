@@ -230,6 +230,7 @@ fn side(identity: &str, account_name: &str, own: &[&str]) -> SideState {
         accounts: known(vec![account("app", &APP_GRANTS), account("mysql.sys", &["GRANT USAGE ON *.* TO `x`@`%`"])]),
         auth_plugins: known(BTreeSet::from(["caching_sha2_password".to_owned()])),
         collations: known(BTreeSet::from(["utf8mb4_bin".to_owned()])),
+        writes: known(Vec::new()),
     }
 }
 

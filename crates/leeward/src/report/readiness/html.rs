@@ -3,10 +3,11 @@
 
 use askama::Template;
 use chrono::NaiveDateTime;
+use leeward_core::cost::{self, Estimate};
 use leeward_core::measure;
 use leeward_core::readiness::{
-    CheckResult, Comparison, Cost, Coverage, Judged, Move, Objective, Readiness, ServerLine, Severity, Status,
-    TableLine, Verdict, WaiverUse, Way, duration, time,
+    CheckResult, Comparison, Coverage, Judged, Move, Objective, Readiness, ServerLine, Severity, Status, TableLine,
+    Verdict, WaiverUse, Way, duration, time,
 };
 
 use super::chart::{self, Chart, Scale};
@@ -117,9 +118,18 @@ struct MoveRow<'a> {
 }
 
 struct CostTable<'a> {
-    cost: &'a Cost,
-    items: Vec<(&'a str, String, &'a str)>,
-    sum: String,
+    title: String,
+    items: Vec<CostRow<'a>>,
+    month: String,
+    replica: &'a str,
+}
+
+struct CostRow<'a> {
+    what: &'a str,
+    /// Nothing where it is unknown.
+    usd: Option<String>,
+    due: &'static str,
+    amount: &'a str,
 }
 
 struct FormerRow<'a> {
@@ -395,10 +405,14 @@ fn changes(since: &Comparison) -> Changes<'_> {
     Changes { since: time(since.since), summary: since.summary(), lines, words: &since.words, moves: moves.collect() }
 }
 
-fn cost_table(cost: &Cost) -> CostTable<'_> {
-    let money = |amount: f64| format!("{amount:.2}");
-    let items = cost.items.iter().map(|item| (item.what.as_str(), money(item.per_month), item.basis.as_str()));
-    CostTable { items: items.collect(), sum: money(cost.per_month()), cost }
+fn cost_table(estimate: &Estimate) -> CostTable<'_> {
+    let items = estimate.items.iter().map(|item| CostRow {
+        what: &item.what,
+        usd: item.usd.map(cost::money),
+        due: item.due.words(),
+        amount: &item.amount,
+    });
+    CostTable { title: estimate.title(), items: items.collect(), month: estimate.monthly(), replica: &estimate.replica }
 }
 
 fn former_row(judged: &Judged) -> FormerRow<'_> {

@@ -2,10 +2,11 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 use leeward_core::class::{Class, Strategy};
+use leeward_core::cost::{Due, Estimate, Item, Month};
 use leeward_core::policy::{Platform, Policy, Settings};
 use leeward_core::readiness::{
-    Accepted, Cost, CostItem, Coverage, Former, Judged, Point, Readiness, ReadinessFacts, ServerLine, Status,
-    TableLine, Verdict, WaiverLine, WaiverUse, compare, judge,
+    Accepted, Coverage, Former, Judged, Point, Readiness, ReadinessFacts, ServerLine, Status, TableLine, Verdict,
+    WaiverLine, WaiverUse, compare, judge,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -93,10 +94,14 @@ pub(super) fn everything() -> Readiness {
     let former =
         Former::parse(&serde_json::to_string(&Readiness { since: None, ..unseen_as(&report) }).unwrap()).unwrap();
     let comparison = compare(&former, &report).unwrap();
-    let cost = Cost {
-        currency: "USD".to_owned(),
-        items: vec![CostItem { what: hostile(), per_month: 12.345, basis: hostile() }],
-        words: vec![hostile()],
+    let item = |what: String, usd: Option<f64>| Item { what, amount: hostile(), usd, due: Due::Daily };
+    let cost = Estimate {
+        prices_of: hostile(),
+        from: Some(hostile()),
+        to: None,
+        items: vec![item(hostile(), Some(12.345)), item("target storage".to_owned(), None)],
+        month: Month { usd: 375.49, is_all: false },
+        replica: hostile(),
     };
     report.with_comparison(comparison).with_cost(cost)
 }
@@ -174,6 +179,15 @@ fn the_page_can_be_read_without_seeing_it() {
     for word in [">fail<", ">unknown<", ">warn<", ">worse<", "(beyond)", "Not ready"] {
         assert!(page.contains(word), "{word}");
     }
+}
+
+#[test]
+fn what_costs_an_unknown_amount_says_so_and_is_never_nothing() {
+    let page = html(&everything());
+    let cost = &page[page.find("id=\"cost\"").unwrap()..page.find("id=\"passed\"").unwrap()];
+    assert!(cost.contains("$12.35") && cost.contains("<span class=\"tag unknown\">unknown</span>"), "{cost}");
+    assert!(cost.contains("In a month: <b>$375.49, and what is unknown above</b>"), "{cost}");
+    assert!(!html(&unseen(Platform::Rds)).contains("id=\"cost\""), "nobody has reckoned it");
 }
 
 #[test]
