@@ -4,7 +4,7 @@
 //! A target that is being synced, or a replica, may lag behind the source's view. Rows that differ are therefore looked
 //! at again in later views of both sides: only what stays the same and different is a difference; what keeps moving is
 //! reported as unverified, never as equal (T25). A target that replicates from the source by itself is waited for before
-//! each of these views ([`follow`]), so that no lag is taken for a difference, however long it is.
+//! each of these views (`follow`), so that no lag is taken for a difference, however long it is.
 
 mod follow;
 mod narrow;
