@@ -115,7 +115,12 @@ fn product() -> Vec<PathBuf> {
 
 /// Fails if the product's text holds one of these words in any case, unless the line only speaks of it.
 fn assert_never_said(words: &[&str]) {
-    for path in product() {
+    assert_said_in(words, &[]);
+}
+
+/// The same, but for these files.
+fn assert_said_in(words: &[&str], allowed: &[&str]) {
+    for path in product().into_iter().filter(|path| !allowed.iter().any(|allowed| path.ends_with(allowed))) {
         let text = fs::read_to_string(&path).expect("a source file").to_lowercase();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         for line in code {
@@ -125,13 +130,24 @@ fn assert_never_said(words: &[&str]) {
     }
 }
 
-/// The driver's part that reads a binlog is not even compiled in.
+/// The driver's part that reads a binlog is not even compiled in. Where the servers replicate by themselves the end of the
+/// source's log is read and handed to the replica's own wait (ADR 0040): a position that comes before its commit makes that
+/// wait longer, and nothing is read by it. No cycle knows of it.
 #[test]
 fn no_binlog_and_no_position_of_one_is_read_t1_t44() {
+    assert_said_in(&["show binary log", "show master"], &["leeward-mysql/src/replication.rs"]);
+    let engine = "leeward-engine/src/verify";
+    assert_said_in(
+        &["dyn binarylog", "trait binarylog"],
+        &[
+            &format!("{engine}/follow.rs"),
+            "leeward-core/src/port/replication.rs",
+            "leeward/src/commands/beside.rs",
+            "leeward/src/wire.rs",
+        ],
+    );
     assert_never_said(&[
-        "show binary log",
         "show binlog",
-        "show master",
         "gtid_executed",
         "gtid_binlog_pos",
         "gtid_current_pos",
