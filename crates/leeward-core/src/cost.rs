@@ -133,12 +133,11 @@ fn replica(task: &Item) -> String {
 
 fn transfer(what: &str, carried: &volume::Carried, due: Due, (place, prices): (&Place, &Prices)) -> Item {
     let per_gb = prices.transfer(place);
-    Item {
-        what: what.to_owned(),
-        amount: priced(carried.words.clone(), per_gb.map(|usd| format!("${usd}/GB"))),
-        usd: carried.bytes.zip(per_gb).map(|(bytes, usd)| bytes / GB * usd),
-        due,
-    }
+    let amount = match (carried.bytes, per_gb) {
+        (None, None) => carried.words.clone(),
+        _ => priced(carried.words.clone(), per_gb.map(|usd| format!("${usd}/GB"))),
+    };
+    Item { what: what.to_owned(), amount, usd: carried.bytes.zip(per_gb).map(|(bytes, usd)| bytes / GB * usd), due }
 }
 
 fn instance(place: &Place, prices: &Prices) -> Item {
@@ -228,7 +227,9 @@ impl Estimate {
     pub fn text(&self) -> String {
         let mut lines = vec![format!("Cost, {}:", self.title())];
         for item in &self.items {
-            lines.push(format!("  {:22} {:22} {}", item.what, item.price(), item.amount));
+            // The price before it says already that it is unknown.
+            let amount = item.amount.strip_prefix("unknown: ").unwrap_or(&item.amount);
+            lines.push(format!("  {:22} {:22} {amount}", item.what, item.price()));
         }
         lines.push(format!("  {:22} {}", "a month", self.monthly()));
         lines.push(format!("  {}.", self.replica));

@@ -62,7 +62,9 @@ pub fn render_text(readiness: &Readiness) -> String {
 fn paid(text: &mut String, cost: &Estimate) {
     text.push_str(&format!("\nCost ({}):\n", cost.title()));
     for item in &cost.items {
-        text.push_str(&wrapped("  ", 6, &format!("{}: {}: {}", item.what, item.price(), item.amount)));
+        // An amount without a price says itself that it, or its price, is unknown.
+        let price = item.usd.map_or(String::new(), |_| format!("{}: ", item.price()));
+        text.push_str(&wrapped("  ", 6, &format!("{}: {price}{}", item.what, item.amount)));
     }
     text.push_str(&wrapped("  ", 6, &format!("in a month: {}", cost.monthly())));
     text.push_str(&wrapped("  ", 6, &format!("{}.", cost.replica)));
