@@ -7,6 +7,7 @@
 mod bare;
 mod chart;
 mod deletes;
+mod digest;
 mod document;
 mod figures;
 mod growth;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use leeward_testkit::servers::Kind;
 
+use super::digest;
 use super::figures::{Figure, Section, Target, median};
 use super::process::{self, Taken};
 use super::rig::Rig;
@@ -30,6 +31,8 @@ struct Grown {
     size: u64,
     seeds: Vec<Taken>,
     verifies: Vec<Taken>,
+    /// The digest query alone, on both servers at once.
+    digests: Vec<Taken>,
 }
 
 /// The runs of one command.
@@ -42,6 +45,10 @@ impl Grown {
 
     fn verifies(&self) -> &[Taken] {
         &self.verifies
+    }
+
+    fn digests(&self) -> &[Taken] {
+        &self.digests
     }
 }
 
@@ -61,44 +68,64 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
     section.note(&format!(
         "{SBTEST_TABLES} tables of `seed` with so many rows in all, and tables of {TABLE_ROWS} rows each. `leeward seed` and \
          `leeward verify` from their start to their end, no delay. Growth is the cost of one row or table in the larger \
-         one beside that in the smaller: 1 is linear, less means that what does not grow is shared by more."
+         one beside that in the smaller: 1 is linear, less means that what does not grow is shared by more. The bare digest \
+         query is the one that `leeward verify` sends, for all ranges one after the other: what grows in it grows in the \
+         servers."
     ));
     Ok(())
 }
 
 async fn grown(rig: &Rig, (tables, rows): (u64, u64), (size, runs): (u64, u32)) -> Result<Grown> {
     fill_sbtest(rig, tables, rows).await?;
-    let mut grown = Grown { size, seeds: Vec::new(), verifies: Vec::new() };
+    let mut grown = Grown { size, seeds: Vec::new(), verifies: Vec::new(), digests: Vec::new() };
+    let mut query = None;
     for _ in 0..runs {
         rig.clear_target().await?;
         let seed = process::run(rig.leeward.command(&["seed"])).await?;
         ensure_copied(rig, tables, rows).await.context("look at what was copied")?;
+        let query = match &query {
+            Some(query) => query,
+            None => query.insert(digests_of(rig, tables, rows).await?),
+        };
         let verify = process::run(rig.leeward.command(&["verify"])).await?;
+        let digest = digest::both_sides(rig, query, tables * rows).await?;
         eprintln!(
-            "bench:     {tables} tables of {rows} rows: seed {:.1} s, verify {:.1} s",
-            seed.wall_s, verify.wall_s
+            "bench:     {tables} tables of {rows} rows: seed {:.1} s, verify {:.1} s, bare digests {:.1} s",
+            seed.wall_s, verify.wall_s, digest.wall_s
         );
         grown.seeds.push(seed);
         grown.verifies.push(verify);
+        grown.digests.push(digest);
     }
     Ok(grown)
 }
 
+/// Returns the digests of all tables in ranges, one after the other.
+async fn digests_of(rig: &Rig, tables: u64, rows: u64) -> Result<String> {
+    let first = digest::bare_query(rig, "sbtest1").await?;
+    let of = |number: u64| digest::in_ranges(&first.replace("`sbtest1`", &format!("`sbtest{number}`")), rows);
+    Ok((1..=tables).map(of).collect::<Vec<_>>().join(";"))
+}
+
 fn report(server: &str, unit: &str, both: &[Grown], section: &mut Section) {
     let [small, large] = both else { return };
-    for (command, runs) in [("leeward seed", Grown::seeds as Runs), ("leeward verify", Grown::verifies)] {
+    let growth_of = |what: &str, runs: Runs, section: &mut Section| {
         let wall = |grown| runs(grown).iter().map(|taken| taken.wall_s).collect::<Vec<_>>();
         for grown in both {
-            let what = format!("{command}, {} {unit}", grown.size);
-            section.add(Figure::new(server, &what, "s", wall(grown)));
+            section.add(Figure::new(server, &format!("{what}, {} {unit}", grown.size), "s", wall(grown)));
         }
         let cost = |grown: &Grown, wall_s: f64| wall_s / grown.size as f64;
         let base = cost(small, median(&wall(small)));
         let growth = wall(large).into_iter().map(|wall_s| cost(large, wall_s) / base).collect();
-        let what = format!("growth of {command} by {unit}");
-        section.add(Figure::new(server, &what, "times", growth).within(Target::Median(GROWTH_MAX)));
+        Figure::new(server, &format!("growth of {what} by {unit}"), "times", growth)
+    };
+    for (command, runs) in [("leeward seed", Grown::seeds as Runs), ("leeward verify", Grown::verifies)] {
+        let growth = growth_of(command, runs, section);
+        section.add(growth.within(Target::Median(GROWTH_MAX)));
         let what = format!("peak memory of {command}, {} {unit}", large.size);
         let peaks = runs(large).iter().map(|taken| taken.peak_mib).collect();
         section.add(Figure::new(server, &what, "MiB", peaks).within(Target::EveryRun(PEAK_MIB_MAX)));
     }
+    let growth = growth_of("bare digest query, both servers at once", Grown::digests, section);
+    section.add(growth);
 }

@@ -2,15 +2,13 @@
 //! tools that compare, beside the source and over a slow link.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use leeward_testkit::proxy::Proxy;
-use leeward_testkit::servers::{Kind, Reladiff, Server, TableSync};
-use mysql_async::Row;
-use mysql_async::prelude::Queryable;
+use leeward_testkit::servers::{Kind, Reladiff, TableSync};
 use tokio::process::Command;
 
+use super::digest;
 use super::figures::{Figure, Section, Target};
 use super::process::{self, Taken};
 use super::rig::{ROUND_TRIP, Rig};
@@ -30,13 +28,6 @@ const BARE_RATIO_MAX: f64 = 1.15;
 
 /// Round trips by which a verification over the slow link may take longer.
 const ROUND_TRIPS_MAX: f64 = 3.0;
-
-/// Rows of one range, as `verify` cuts them.
-const RANGE_ROWS: u64 = 20_000;
-
-/// How every digest begins and ends.
-const DIGEST_BEGINS: &str = "SELECT COUNT(*),COUNT(h)";
-const DIGEST_ENDS: &str = " LIMIT 18446744073709551615) d";
 
 /// What is measured in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +73,8 @@ pub(super) async fn measure(kind: Kind, (rows, runs): (u64, u32), path: PathBuf,
     let mut rig = Rig::start(kind, path, DATABASE).await?;
     fill_sbtest(&rig, TABLES, rows).await?;
     rig.leeward.run(&["seed"]).await?;
-    let bare = bare_query(&rig).await?;
-    let ranged = in_ranges(&bare, rows);
+    let bare = digest::bare_query(&rig, TABLE).await?;
+    let ranged = digest::in_ranges(&bare, rows);
     let near = rig.leeward.clone();
     let link = rig.slow_link().await?;
     let bench = Bench { rig, rows, near, link, bare, ranged, reladiff, table_sync };
@@ -149,8 +140,8 @@ impl Bench {
         let tools = (self.reladiff.as_ref(), self.table_sync.as_ref());
         let table = (DATABASE, TABLE);
         match (way, tools) {
-            (Way::Bare, _) => digest_both(&self.rig, &self.bare, self.rows).await,
-            (Way::Ranged, _) => digest_both(&self.rig, &self.ranged, self.rows).await,
+            (Way::Bare, _) => digest::both_sides(&self.rig, &self.bare, self.rows).await,
+            (Way::Ranged, _) => digest::both_sides(&self.rig, &self.ranged, self.rows).await,
             (Way::Reladiff(place), (Some(reladiff), _)) => {
                 let command = reladiff.compare((source(place).await?, target), table, &COLUMNS);
                 process::run(Command::from(command)).await
@@ -251,85 +242,5 @@ impl Way {
             Way::TableSync(Place::Far) => Some(0.01),
             Way::Ranged | Way::Leeward(_) => None,
         }
-    }
-}
-
-/// Returns the digest of the whole table as `verify` sends it, but for its ranges. Read from the
-/// server's own log: a copy kept here would sooner or later be another query.
-async fn bare_query(rig: &Rig) -> Result<String> {
-    let mut conn = rig.pair.source.connect().await?;
-    conn.query_drop("SET GLOBAL log_output='TABLE'").await.context("log to a table")?;
-    conn.query_drop("SET GLOBAL general_log=ON").await.context("switch the general log on")?;
-    rig.leeward.run(&["verify"]).await?;
-    conn.query_drop("SET GLOBAL general_log=OFF").await.context("switch the general log off")?;
-    let logged: Vec<Vec<u8>> =
-        conn.query("SELECT argument FROM mysql.general_log").await.context("read the general log")?;
-    conn.query_drop("TRUNCATE TABLE mysql.general_log").await.context("empty the general log")?;
-    conn.disconnect().await.context("close a connection")?;
-    let digest = logged.iter().find_map(|statement| whole_table(&String::from_utf8_lossy(statement)));
-    digest.context("find a digest in the source's general log")
-}
-
-/// Takes the range out of a digest; nothing when the text holds none.
-fn whole_table(statement: &str) -> Option<String> {
-    let from = statement.find(DIGEST_BEGINS)?;
-    let (digest, _) = statement[from..].split_once(DIGEST_ENDS)?;
-    let whole = digest.split_once(" FORCE INDEX").map_or(digest, |(before, _)| before);
-    Some(format!("{whole}{DIGEST_ENDS}"))
-}
-
-/// Returns the digest of ranges of [`RANGE_ROWS`] ids each, which are numbered without gaps.
-fn in_ranges(bare: &str, rows: u64) -> String {
-    let range = |after: u64| {
-        let range = format!(" FORCE INDEX (`PRIMARY`) WHERE `id`>{after} AND `id`<={}", after + RANGE_ROWS);
-        bare.replace(DIGEST_ENDS, &format!("{range}{DIGEST_ENDS}"))
-    };
-    (0..rows).step_by(RANGE_ROWS as usize).map(range).collect::<Vec<_>>().join(";")
-}
-
-/// Asks both servers at once and returns the time until both have answered.
-async fn digest_both(rig: &Rig, query: &str, rows: u64) -> Result<Taken> {
-    let began = Instant::now();
-    let (source, target) = tokio::try_join!(digests(&rig.pair.source, query), digests(&rig.pair.target, query))?;
-    let wall_s = began.elapsed().as_secs_f64();
-    ensure!(source == target, "the bare query finds a difference");
-    let counted: u64 = source.iter().filter_map(|digest| digest.first()?.parse::<u64>().ok()).sum();
-    ensure!(counted == rows, "the bare query saw {counted} rows of {rows}");
-    Ok(Taken { wall_s, ..Taken::default() })
-}
-
-async fn digests(server: &Server, query: &str) -> Result<Vec<Vec<String>>> {
-    let mut conn = server.connect().await?;
-    // As Leeward's own sessions: what is hashed is bytes.
-    conn.query_drop("SET NAMES binary, time_zone='+00:00'").await.context("set the session up")?;
-    let mut answer = conn.query_iter(query).await.context("digest a table")?;
-    let mut digests = Vec::new();
-    while !answer.is_empty() {
-        for row in answer.collect::<Row>().await.context("digest a table")? {
-            digests.push((0..row.len()).filter_map(|at| row.get::<String, usize>(at)).collect());
-        }
-    }
-    conn.disconnect().await.context("close a connection")?;
-    Ok(digests)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_taken_out_of_a_digest() {
-        let whole = format!("{DIGEST_BEGINS} FROM (SELECT SHA2(id,256) h FROM t{DIGEST_ENDS}");
-        let ranged = whole.replace(DIGEST_ENDS, &format!(" FORCE INDEX (`PRIMARY`) WHERE ((`id`<=9)){DIGEST_ENDS}"));
-        assert_eq!(whole_table(&format!("SELECT 1;{ranged};{ranged}")), Some(whole.clone()));
-        assert_eq!(whole_table(&whole), Some(whole));
-        assert_eq!(whole_table("SELECT 1"), None);
-    }
-
-    #[test]
-    fn ranges_cover_the_table() {
-        let ranged = in_ranges(&format!("{DIGEST_BEGINS} FROM (SELECT id h FROM t{DIGEST_ENDS}"), 2 * RANGE_ROWS + 1);
-        assert_eq!(ranged.matches(DIGEST_BEGINS).count(), 3);
-        assert!(ranged.contains("`id`>40000 AND `id`<=60000"), "{ranged}");
     }
 }
