@@ -3,11 +3,14 @@
 //!
 //! Nothing here is judged ([`crate::readiness`] does that), and no error's text is kept: it can hold values of rows.
 
+mod keeper;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::name::SYSTEM_SCHEMAS;
+pub use keeper::{Keeper, elsewhere, keeper};
 
 /// Databases of the server itself that replication leaves out on RDS, beside [`SYSTEM_SCHEMAS`].
 const MORE_SYSTEM_SCHEMAS: [&str; 1] = ["innodb_memcache"];

@@ -70,6 +70,14 @@ impl<T> Observed<T> {
             Observed::Unknown(_) => None,
         }
     }
+
+    /// Returns the value, or why it could not be seen.
+    pub fn told(&self) -> Result<&T, &str> {
+        match self {
+            Observed::Known(value) => Ok(value),
+            Observed::Unknown(why) => Err(why),
+        }
+    }
 }
 
 impl Version {

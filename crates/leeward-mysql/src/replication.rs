@@ -32,9 +32,55 @@ const READ_LOG: &str = "read where the source's binary log ends";
 const READ_STATUS: &str = "read the target's replication status";
 const WAIT: &str = "wait for the target's replication";
 
+/// A connection that may have stood idle for as long as tables take to be compared, which a server or a firewall may have
+/// ended meanwhile. What is asked over it changes nothing, so it is asked once more over a new one, of the same server.
+struct Line {
+    endpoint: Endpoint,
+    purpose: &'static str,
+    session: Session,
+    /// `@@server_id`, which a standby takes over with its log, and another server has not.
+    server: u64,
+}
+
+impl Line {
+    async fn open(endpoint: &Endpoint, purpose: &'static str) -> Result<Line, Fault> {
+        let mut session = Session::open(endpoint, purpose).await?;
+        let server = server_id(&mut session).await?;
+        Ok(Line { endpoint: endpoint.clone(), purpose, session, server })
+    }
+
+    async fn rows(&mut self, doing: &str, query: &str) -> Result<Vec<Row>, Fault> {
+        match self.session.rows(doing, query).await {
+            Err(_) if self.session.is_broken() => {
+                let Line { session, server, .. } = Line::open(&self.endpoint, self.purpose).await?;
+                if server != self.server {
+                    let why = format!(
+                        "another server answers than before (server id {}, then {server}); begin anew",
+                        self.server
+                    );
+                    return Err(Fault::new(FaultKind::Refused(why), doing).on(session.side()));
+                }
+                self.session = session;
+                self.session.rows(doing, query).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn row(&mut self, doing: &str, query: &str) -> Result<Option<Row>, Fault> {
+        Ok(self.rows(doing, query).await?.into_iter().next())
+    }
+}
+
+async fn server_id(session: &mut Session) -> Result<u64, Fault> {
+    const DOING: &str = "read the server's id";
+    let row = session.row(DOING, "SELECT @@server_id").await?;
+    row.and_then(|row| number(&row, 0)).ok_or_else(|| Fault::new(FaultKind::Unexpected, DOING).on(session.side()))
+}
+
 /// The source's end.
 pub struct MySqlBinaryLog {
-    session: Session,
+    line: Line,
 }
 
 impl MySqlBinaryLog {
@@ -43,7 +89,7 @@ impl MySqlBinaryLog {
     /// # Errors
     /// Those of [`Session::open`].
     pub async fn connect(source: &Endpoint) -> Result<MySqlBinaryLog, Fault> {
-        Ok(MySqlBinaryLog { session: Session::open(source, "binary log").await? })
+        Ok(MySqlBinaryLog { line: Line::open(source, "binary log").await? })
     }
 }
 
@@ -51,31 +97,31 @@ impl MySqlBinaryLog {
 impl BinaryLog for MySqlBinaryLog {
     async fn writer(&mut self) -> Result<ServerId, Fault> {
         const DOING: &str = "read how the source names itself to replicas";
-        let query = match self.session.flavor() {
+        let query = match self.line.session.flavor() {
             Flavor::MariaDb => "SELECT @@server_id",
             Flavor::MySql => "SELECT @@server_id,@@server_uuid",
         };
-        let row = self.session.row(DOING, query).await?;
-        let unexpected = || Fault::new(FaultKind::Unexpected, DOING).on(self.session.side());
+        let row = self.line.row(DOING, query).await?;
+        let unexpected = || Fault::new(FaultKind::Unexpected, DOING).on(self.line.session.side());
         let row = row.ok_or_else(unexpected)?;
         Ok(ServerId { number: number(&row, 0).ok_or_else(unexpected)?, uuid: text(&row, 1) })
     }
 
     async fn end(&mut self) -> Result<LogPosition, Fault> {
-        let query = match self.session.flavor() {
-            Flavor::MySql if self.session.version() >= BINARY_LOG_STATUS_SINCE => "SHOW BINARY LOG STATUS",
+        let query = match self.line.session.flavor() {
+            Flavor::MySql if self.line.session.version() >= BINARY_LOG_STATUS_SINCE => "SHOW BINARY LOG STATUS",
             _ => "SHOW MASTER STATUS",
         };
-        let row = self.session.row(READ_LOG, query).await?;
+        let row = self.line.row(READ_LOG, query).await?;
         let position = row.and_then(|row| Some(LogPosition { file: text(&row, 0)?, offset: number(&row, 1)? }));
         let why = "the source writes no binary log: set log_bin (on RDS: keep backups for a day at least)";
-        position.ok_or_else(|| Fault::new(FaultKind::Refused(why.to_owned()), READ_LOG).on(self.session.side()))
+        position.ok_or_else(|| Fault::new(FaultKind::Refused(why.to_owned()), READ_LOG).on(self.line.session.side()))
     }
 }
 
 /// The target's end.
 pub struct MySqlReplica {
-    session: Session,
+    line: Line,
 }
 
 impl MySqlReplica {
@@ -84,17 +130,17 @@ impl MySqlReplica {
     /// # Errors
     /// Those of [`Session::open`].
     pub async fn connect(target: &Endpoint) -> Result<MySqlReplica, Fault> {
-        Ok(MySqlReplica { session: Session::open(target, "replication").await? })
+        Ok(MySqlReplica { line: Line::open(target, "replication").await? })
     }
 
     async fn step(&mut self, channel: &str, end: &LogPosition, seconds: u64) -> Result<Option<i64>, Fault> {
-        let function = match self.session.flavor() {
-            Flavor::MySql if self.session.version() >= SOURCE_POS_WAIT_SINCE => "SOURCE_POS_WAIT",
+        let function = match self.line.session.flavor() {
+            Flavor::MySql if self.line.session.version() >= SOURCE_POS_WAIT_SINCE => "SOURCE_POS_WAIT",
             _ => "MASTER_POS_WAIT",
         };
         let (file, channel) = (sql::literal(&end.file), sql::literal(channel));
         let query = format!("SELECT {function}({file},{},{seconds},{channel})", end.offset);
-        let row = self.session.row(WAIT, query).await?;
+        let row = self.line.row(WAIT, &query).await?;
         // NULL where nothing is applied, -1 where the time is up, else how many events have passed.
         Ok(row.and_then(|row| text(&row, 0)).and_then(|answer| answer.parse().ok()))
     }
@@ -103,12 +149,12 @@ impl MySqlReplica {
 #[async_trait]
 impl Replica for MySqlReplica {
     async fn channels(&mut self) -> Result<Vec<Channel>, Fault> {
-        let words = Words::of(&self.session);
-        let rows = self.session.rows(READ_STATUS, words.status).await?;
+        let words = Words::of(&self.line.session);
+        let rows = self.line.rows(READ_STATUS, words.status).await?;
         rows.iter()
             .map(|row| channel(row, &words))
             .collect::<Option<Vec<Channel>>>()
-            .ok_or_else(|| Fault::new(FaultKind::Unexpected, READ_STATUS).on(self.session.side()))
+            .ok_or_else(|| Fault::new(FaultKind::Unexpected, READ_STATUS).on(self.line.session.side()))
     }
 
     async fn pass(&mut self, channel: &str, end: &LogPosition, wait_max: Duration) -> Result<Passage, Fault> {

@@ -42,6 +42,7 @@ pub struct Proxy {
 enum Order {
     Refuse(oneshot::Sender<Result<()>>),
     Accept(oneshot::Sender<Result<()>>),
+    LeadTo(SocketAddr, oneshot::Sender<Result<()>>),
 }
 
 impl Proxy {
@@ -97,6 +98,11 @@ impl Proxy {
     /// Opens the port again after [`Proxy::refuse`].
     pub async fn accept(&self) -> Result<()> {
         self.order(Order::Accept).await
+    }
+
+    /// Leads new connections to another server, as a name does after a failover. Open connections stay.
+    pub async fn lead_to(&self, upstream: SocketAddr) -> Result<()> {
+        self.order(|done| Order::LeadTo(upstream, done)).await
     }
 
     /// Lets so many more bytes pass in one direction, counted over all connections, then resets
@@ -156,7 +162,7 @@ impl Drop for Proxy {
 
 async fn accept_all(
     listener: TcpListener,
-    upstream: SocketAddr,
+    mut upstream: SocketAddr,
     controls: Arc<Controls>,
     mut orders: mpsc::Receiver<Order>,
 ) {
@@ -180,6 +186,10 @@ async fn accept_all(
             None => return,
             Some(Order::Refuse(done)) => {
                 listener = None;
+                let _ = done.send(Ok(()));
+            }
+            Some(Order::LeadTo(other, done)) => {
+                upstream = other;
                 let _ = done.send(Ok(()));
             }
             Some(Order::Accept(done)) => {

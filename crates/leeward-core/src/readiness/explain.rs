@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::beside;
 use super::catalogue::CATALOGUE;
 use super::outcome::{Check, EvidenceClass, EvidenceKind, Severity};
 use super::page::wrapped;
@@ -34,15 +35,20 @@ pub struct Explanation {
     pub needs: &'static [&'static str],
     /// Keys of the policy that rule it.
     pub policy: &'static [&'static str],
+    /// What stands in its place beside native replication, where it is judged by other evidence there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside_replication: Option<Box<Explanation>>,
 }
 
 /// Explains a check; nothing if there is none of that name, whose letters' case does not count.
 pub fn explain(id: &str) -> Option<Explanation> {
-    CATALOGUE.iter().find(|check| check.id.eq_ignore_ascii_case(id)).map(Explanation::of)
+    let check = CATALOGUE.iter().find(|check| check.id.eq_ignore_ascii_case(id))?;
+    let beside = beside::replicated(check.id).map(|other| Box::new(Explanation::of(other, None)));
+    Some(Explanation::of(check, beside))
 }
 
 impl Explanation {
-    fn of(check: &Check) -> Explanation {
+    fn of(check: &Check, beside_replication: Option<Box<Explanation>>) -> Explanation {
         let Check { id, title, severity, expected, warns, fails, kind, class, evidence, needs, policy, run: _ } =
             *check;
         Explanation {
@@ -57,47 +63,54 @@ impl Explanation {
             fails,
             needs,
             policy,
+            beside_replication,
         }
     }
 
     /// Prints it for a terminal.
     pub fn render_text(&self) -> String {
-        let Explanation { id, title, severity, evidence, kind, evidence_class, passes, warns, fails, needs, policy } =
-            self;
-        let mut text = format!("{id} {title}\n");
+        let mut text = format!("{} {}\n", self.id, self.title);
+        self.write_rules(&mut text);
+        if let Some(other) = &self.beside_replication {
+            text.push_str("\nBeside native replication, with nothing of Leeward's on either side\n");
+            other.write_rules(&mut text);
+        }
+        text
+    }
+
+    fn write_rules(&self, text: &mut String) {
         let mut line = |head: &str, words: &str| {
             // Writing to a String cannot fail.
             let _ = write!(text, "{}", wrapped(&format!("  {head:<10} "), 13, words));
         };
         line(
             "severity",
-            match severity {
+            match self.severity {
                 Severity::Blocker => "blocker: failed or unknown, the verdict is NOT_READY",
                 Severity::High => "high: taking over would hurt",
                 Severity::Medium => "medium: taking over would be worse than it needs to be",
                 Severity::Low => "low: good to know",
             },
         );
-        let how = match kind {
+        let how = match self.kind {
             EvidenceKind::Sql => "by SQL",
             EvidenceKind::State => "from what is kept on the target",
             EvidenceKind::Api => "from AWS",
             EvidenceKind::File => "from a file that people keep",
         };
-        let strength = match evidence_class {
+        let strength = match self.evidence_class {
             EvidenceClass::Tested => "tested",
             EvidenceClass::Observed => "observed",
             EvidenceClass::Declared => "declared",
         };
-        line("looks at", evidence);
+        line("looks at", self.evidence);
         line("obtained", &format!("{how}; the evidence is {strength}"));
-        line("passes", passes);
-        line("warns", warns);
-        line("fails", fails);
+        line("passes", self.passes);
+        line("warns", self.warns);
+        line("fails", self.fails);
         line("unknown", "whatever of this cannot be seen; that is never taken for a pass");
-        line("needs", &joined(needs));
-        line("policy", &joined(policy));
-        text
+        line("needs", &joined(self.needs));
+        line("policy", &joined(self.policy));
     }
 }
 

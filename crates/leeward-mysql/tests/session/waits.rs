@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use leeward_core::fault::FaultKind;
+use leeward_core::port::{BinaryLog, Replica};
 use leeward_mysql::endpoint::{Endpoint, Timeouts};
+use leeward_mysql::replication::{MySqlBinaryLog, MySqlReplica};
 use leeward_mysql::session::Session;
 use leeward_testkit::proxy::{Link, Proxy};
 use leeward_testkit::servers::{Kind, pair};
@@ -100,6 +102,27 @@ leeward_testkit::each_kind! {
         killer.run("kill", &format!("KILL {}", session.thread_id())).await?;
         let fault = session.rows("read", "SELECT 1").await.unwrap_err();
         ensure!(fault.kind == FaultKind::Unreachable && session.is_broken(), "{fault}: {}", cause(&fault));
+        Ok(())
+    }
+
+    /// A comparison can take hours, between two questions to the ends of a replication.
+    async fn a_line_to_replication_that_was_cut_while_idle_is_opened_anew(kind: Kind) -> Result<()> {
+        let servers = pair(kind).await?;
+        let proxy = Proxy::start(servers.source.address().await?, Link::default()).await?;
+        let end = through(&proxy, &source(kind).await?);
+        let (mut log, mut replica) = (MySqlBinaryLog::connect(&end).await?, MySqlReplica::connect(&end).await?);
+        let writer = log.writer().await?;
+        proxy.reset_all();
+        ensure!(log.writer().await? == writer && replica.channels().await?.is_empty());
+        // Another server's positions are of another log.
+        proxy.lead_to(servers.target.address().await?).await?;
+        proxy.reset_all();
+        let fault = log.writer().await.unwrap_err();
+        ensure!(fault.to_string().contains("another server answers"), "{fault}");
+        proxy.refuse().await?;
+        proxy.reset_all();
+        let fault = replica.channels().await.unwrap_err();
+        ensure!(fault.kind == FaultKind::Unreachable, "{fault}");
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use leeward_core::doctor::Unreached;
 use leeward_core::fault::Fault;
 use leeward_core::name::Side;
 use leeward_core::port::{BinaryLog, Replica};
-use leeward_core::replication::{CatchUp, Channel, ServerId};
+use leeward_core::replication::{self, CatchUp, Channel, Keeper, ServerId};
 use leeward_engine::verify::Following;
 use leeward_mysql::endpoint::Endpoint;
 
@@ -83,50 +83,55 @@ impl Ends {
     /// Says who keeps the target, and hands over what `verify` waits with where it is replication whose positions can be
     /// seen.
     pub async fn follow(mut self, marks: bool) -> (KeptBy, Option<Following>) {
-        let Some(channel) = self.ours().cloned() else { return (self.without_a_channel(marks), None) };
-        let label = channel.label();
-        let kept = match marks {
-            true => KeptBy::Both(format!(
-                "two writers: Leeward's control schema is on the target, and so is {label}; one of them must go"
-            )),
-            false => KeptBy::Replication(format!("the servers keep the target themselves: {label}")),
+        let kept = self.kept(marks);
+        let ours = self.ours().map(|channel| channel.name.clone());
+        let (Some(channel), Some(mut log), Some(replica)) = (ours, self.log.take(), self.replica.take()) else {
+            return (kept, None);
         };
-        let (Some(mut log), Some(replica)) = (self.log.take(), self.replica.take()) else { return (kept, None) };
         match log.end().await {
-            Ok(_) => (kept, Some(Following { log, replica, channel: channel.name })),
-            Err(fault) => (unseen(&fault, Side::Source), None),
+            Ok(_) => (kept, Some(Following { log, replica, channel })),
+            Err(fault) => (KeptBy::Unseen(unseen(&said(&fault, Side::Source))), None),
         }
     }
 
-    fn without_a_channel(&self, marks: bool) -> KeptBy {
-        match (&self.channels, &self.source) {
-            _ if marks => KeptBy::Leeward,
-            (Err(fault), _) => unseen(fault, Side::Target),
-            (Ok(channels), _) if channels.is_empty() => KeptBy::Nobody(
+    fn kept(&self, marks: bool) -> KeptBy {
+        let channels = self.channels.as_deref().map_err(|fault| said(fault, Side::Target));
+        let channels = channels.as_deref().map_err(String::as_str);
+        match replication::keeper(marks, channels, self.source.as_ref().map_err(String::as_str)) {
+            Keeper::Leeward => KeptBy::Leeward,
+            Keeper::Replication(channel) => {
+                KeptBy::Replication(format!("the servers keep the target themselves: {}", channel.label()))
+            }
+            Keeper::Both(channel) => KeptBy::Both(format!(
+                "two writers: Leeward's control schema is on the target, and so is {}; one of them must go",
+                channel.label()
+            )),
+            Keeper::Nobody => KeptBy::Nobody(
                 "nothing of Leeward's is on the target, and it is no replica: nothing is known to keep it in step"
                     .to_owned(),
             ),
-            (Ok(_), Err(why)) => KeptBy::Unseen(format!(
+            Keeper::Elsewhere(channels, source) => KeptBy::Nobody(format!(
+                "nothing of Leeward's is on the target, and {}",
+                replication::elsewhere(channels, source)
+            )),
+            Keeper::ChannelsUnseen(why) => KeptBy::Unseen(unseen(why)),
+            Keeper::SourceUnseen(why) => KeptBy::Unseen(format!(
                 "the target is a replica; whether of the source could not be seen, so that lag may show as a difference: {why}"
             )),
-            (Ok(channels), Ok(source)) => {
-                let others: Vec<String> = channels.iter().map(Channel::label).collect();
-                KeptBy::Nobody(format!(
-                    "the target replicates from elsewhere ({}), and the source is server {}",
-                    others.join(", "),
-                    source.number
-                ))
-            }
         }
     }
 }
 
-fn unseen(fault: &Fault, side: Side) -> KeptBy {
-    let Unreached { what, remedy } = Unreached::of(fault, side);
-    KeptBy::Unseen(format!(
+fn unseen(why: &str) -> String {
+    format!(
         "whether the target replicates from the source, and how far it is, could not be seen, so that lag may show as a \
-         difference: {what}; {remedy}"
-    ))
+         difference: {why}"
+    )
+}
+
+fn said(fault: &Fault, side: Side) -> String {
+    let Unreached { what, remedy } = Unreached::of(fault, side);
+    format!("{what}; {remedy}")
 }
 
 async fn writer(desk: &Desk) -> Result<(ServerId, Box<dyn BinaryLog>), String> {

@@ -6,6 +6,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use leeward_core::fault::{Fault, FaultKind};
 use leeward_core::name::{Side, TableName};
 use leeward_core::plan::{LeftOutReason, Plan, PlannedTable};
+use leeward_core::port::Control;
 use leeward_engine::budget::Budget;
 use leeward_engine::repair::{self, RepairReport};
 use leeward_engine::verify;
@@ -34,7 +35,10 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let globs = globs(&args.tables)?;
     writable(args)?;
     let servers = wire::servers(&desk.settings).await?;
-    let plan = plan(desk, args).await?;
+    let target = wire::endpoint(&desk.settings, Side::Target).await?;
+    let mut control = wire::control(&target).await?;
+    let marks = control.exists().await?;
+    let plan = plan(desk, args, marks.then_some(control.as_mut())).await?;
     let chosen: Vec<&PlannedTable> =
         plan.tables.iter().filter(|table| globs.is_empty() || globs.is_match(table.name().to_string())).collect();
     if chosen.is_empty() {
@@ -68,8 +72,6 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
         return Ok(if repaired.tables.iter().all(untouched) { Answer::Yes } else { Answer::No });
     }
     // Who the servers are is asked meanwhile: until it is known nothing is shown, and nothing is written anyway.
-    let target = wire::endpoint(&desk.settings, Side::Target).await?;
-    let marks = wire::control(&target).await?.exists().await?;
     let (kept, following) = Ends::look(desk, &target).await.follow(marks).await;
     let comparing =
         async { verify::run(servers.as_ref(), &chosen, following, show.as_ref(), &stop).await.map_err(unfinished) };
@@ -109,14 +111,15 @@ fn unfinished(fault: Fault) -> Failure {
 
 /// Returns the plan to compare by: the file's, the one stored on the target, or one made now, so that a target that
 /// Leeward did not build can be compared too.
-async fn plan(desk: &Desk, args: &VerifyArgs) -> Result<Plan, Failure> {
+async fn plan(desk: &Desk, args: &VerifyArgs, control: Option<&mut dyn Control>) -> Result<Plan, Failure> {
     if let Some(path) = &args.plan {
         return Ok(planning::read(desk, path).await?.0);
     }
-    let target = wire::endpoint(&desk.settings, Side::Target).await?;
-    let mut control = wire::control(&target).await?;
     let lane = &desk.settings.policy.settings().lane;
-    let stored = if control.exists().await? { control.plan(lane).await? } else { None };
+    let stored = match control {
+        Some(control) => control.plan(lane).await?,
+        None => None,
+    };
     match stored {
         Some(plan) => Ok(plan),
         None if args.repair => {

@@ -15,11 +15,11 @@ use super::outcome::Missing;
 use super::proof::Proof;
 use crate::grants::needs::replication_need;
 use crate::name::Side;
-use crate::replication::{CatchUp, Channel, Passage, ServerId};
+use crate::replication::{self, CatchUp, Channel, Passage, ServerId};
 use crate::server::Observed;
 
 pub(super) use checks::{is_read_only, needs};
-pub(super) use stand_in::stand_in;
+pub(super) use stand_in::{replicated, stand_in};
 pub(super) use words::{lost, statement};
 
 /// What both ends of a replication say, and what a comparison has shown.
@@ -69,45 +69,31 @@ pub(super) enum Keeper<'a> {
 pub(super) fn keeper(facts: &ReadinessFacts) -> Keeper<'_> {
     let Beside { marks, channels, source, .. } = &facts.beside;
     let Observed::Known(marks) = marks else { return Keeper::Leeward };
-    let (channels, source) = match (channels, source) {
-        (Observed::Known(channels), _) if channels.value.is_empty() && !marks.value => {
-            return Keeper::Nobody(channels.at, "it is no replica".to_owned());
+    let ends = [channels.known().map(|seen| seen.at), source.known().map(|seen| seen.at)];
+    let at = ends.into_iter().flatten().min().unwrap_or(marks.at);
+    let channels = channels.told().map(|seen| seen.value.as_slice());
+    let source = source.told().map(|seen| &seen.value);
+    match replication::keeper(marks.value, channels, source) {
+        replication::Keeper::Leeward => Keeper::Leeward,
+        replication::Keeper::Replication(channel) => Keeper::Replication(Dated { at, value: channel }),
+        replication::Keeper::Both(channel) => Keeper::Both(Dated { at, value: channel }),
+        replication::Keeper::Nobody => Keeper::Nobody(at, "it is no replica".to_owned()),
+        replication::Keeper::Elsewhere(channels, source) => {
+            Keeper::Nobody(at, replication::elsewhere(channels, source))
         }
-        (Observed::Known(channels), Observed::Known(source)) => (channels, source),
-        _ if marks.value => return Keeper::Leeward,
         // The process list shows the threads of replication to whoever may see no status.
-        (Observed::Unknown(_), _) if runs_nothing(facts) => {
-            return Keeper::Nobody(marks.at, "no replication runs on it".to_owned());
+        replication::Keeper::ChannelsUnseen(_) if runs_nothing(facts) => {
+            Keeper::Nobody(marks.at, "no replication runs on it".to_owned())
         }
-        (Observed::Unknown(why), _) => {
-            return Keeper::Unseen(Missing {
-                why: format!(
-                    "nothing of Leeward's is on the target, and whether it replicates from the source could not be seen: {why}"
-                ),
-                remedy: grant(facts, Side::Target),
-            });
-        }
-        (_, Observed::Unknown(why)) => {
-            return Keeper::Unseen(Missing::new(format!(
-                "nothing of Leeward's is on the target; it is a replica, and whether of the source nobody knows: {why}"
-            )));
-        }
-    };
-    let ours = channels.value.iter().find(|channel| channel.comes_from(&source.value));
-    let at = channels.at.min(source.at);
-    match (ours, marks.value) {
-        (Some(channel), false) => Keeper::Replication(Dated { at, value: channel }),
-        (Some(channel), true) => Keeper::Both(Dated { at, value: channel }),
-        (None, true) => Keeper::Leeward,
-        (None, false) => {
-            let others: Vec<String> = channels.value.iter().map(Channel::label).collect();
-            let is = format!(
-                "it replicates from elsewhere ({}), the source is server {}",
-                others.join(", "),
-                source.value.number
-            );
-            Keeper::Nobody(at, is)
-        }
+        replication::Keeper::ChannelsUnseen(why) => Keeper::Unseen(Missing {
+            why: format!(
+                "nothing of Leeward's is on the target, and whether it replicates from the source could not be seen: {why}"
+            ),
+            remedy: grant(facts, Side::Target),
+        }),
+        replication::Keeper::SourceUnseen(why) => Keeper::Unseen(Missing::new(format!(
+            "nothing of Leeward's is on the target; it is a replica, and whether of the source nobody knows: {why}"
+        ))),
     }
 }
 

@@ -76,6 +76,11 @@ static REPLICATED: [Check; 14] = [
         .from("SHOW GRANTS of both sides"),
 ];
 
+/// Returns the check that is run in the place of one of that name where the servers replicate; nothing where it is the same.
+pub(in super::super) fn replicated(id: &str) -> Option<&'static Check> {
+    REPLICATED.iter().find(|check| check.id == id)
+}
+
 /// Where nothing keeps the target, or nobody can see what does.
 static NOBODY: [Check; 1] =
     [sql("SYNC-01", Blocker, "measured RPO", "something keeps the target in step", checks::nobody)

@@ -30,6 +30,18 @@ fn every_check_says_what_warns_and_fails_and_names_keys_that_exist() {
 }
 
 #[test]
+fn what_stands_in_beside_native_replication_is_told_as_well() {
+    let lag = explain("SYNC-01").unwrap();
+    let other = lag.beside_replication.as_deref().expect("positions stand in for marks");
+    let text = lag.render_text().replace("\n             ", " ");
+    for words in ["Beside native replication", lag.evidence, other.evidence, other.passes, other.warns, other.fails] {
+        assert!(text.contains(words), "{words:?} is not in {text}");
+    }
+    let one_form = explain("INS-10").unwrap();
+    assert!(one_form.beside_replication.is_none() && !one_form.render_text().contains("replication,"));
+}
+
+#[test]
 fn checks_of_aws_name_actions_and_the_others_none() {
     for check in CATALOGUE.iter().filter(|check| check.kind != EvidenceKind::Api) {
         assert!(!check.needs.iter().any(|need| need.contains(':')), "{}", check.id);
