@@ -88,11 +88,13 @@ pub fn start(talk: Talk, screen: &Screen) {
     }
 }
 
-/// Our own crates at the level asked for; others only when something is wrong, and the driver never.
+/// Our own crates at the level asked for; others only when something is wrong, and the driver never. The SDK warns of each
+/// place where it finds no Region or credentials, with the whole answer; that none was found is an error of ours.
 fn levels(ours: Level) -> Targets {
     Targets::new()
         .with_default(LevelFilter::from_level(ours.min(Level::WARN)))
         .with_target("leeward", ours)
+        .with_target("aws_config", LevelFilter::ERROR)
         .with_target("mysql_async", LevelFilter::OFF)
         .with_target("mysql_common", LevelFilter::OFF)
 }
