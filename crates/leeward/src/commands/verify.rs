@@ -39,6 +39,7 @@ pub async fn run(desk: &Desk, args: &VerifyArgs) -> Result<Answer, Failure> {
     let mut control = wire::control(&target).await?;
     let marks = control.exists().await?;
     let plan = plan(desk, args, marks.then_some(control.as_mut())).await?;
+    drop(control);
     let chosen: Vec<&PlannedTable> =
         plan.tables.iter().filter(|table| globs.is_empty() || globs.is_match(table.name().to_string())).collect();
     if chosen.is_empty() {
