@@ -91,30 +91,31 @@ leeward_testkit::each_kind! {
     }
 
     /// Columns of several character sets stand side by side in a row's form, each with its own bytes: nothing is converted on
-    /// its way into the hash, where two values could become one.
+    /// its way into the hash, where two values could become one. No column is binary, which would keep the others from it,
+    /// and those that allow NULL stand in a table of their own for the same reason.
     async fn character_sets_are_not_mixed_in_a_rows_hash(kind: Kind) -> Result<()> {
         const NAME: &str = "charsets";
         let source = &pair(kind).await?.source;
-        let create = "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, a VARCHAR(9) CHARACTER SET latin1 NOT NULL, \
-                      b VARCHAR(9) CHARACTER SET sjis NULL, c CHAR(9) CHARACTER SET utf16 NULL, \
-                      d VARCHAR(9) CHARACTER SET utf8mb4 NOT NULL, e VARBINARY(9) NOT NULL, \
-                      f ENUM('x','é') CHARACTER SET latin1 NULL)";
-        let row = |id: u32, a: &str, e: &str| {
-            format!("INSERT INTO t VALUES ({id},_latin1 {a},_sjis 0x8341,_utf16 0x00e90041,'🚢',{e},'é')")
+        let create = |table: &str, null: &str| {
+            format!(
+                "CREATE TABLE {table} (id INT NOT NULL PRIMARY KEY, a VARCHAR(9) CHARACTER SET latin1 {null}, \
+                 b CHAR(9) CHARACTER SET utf16 {null}, c VARCHAR(9) CHARACTER SET utf8mb4 {null}, \
+                 d ENUM('x','é') CHARACTER SET latin1 {null})"
+            )
         };
-        // The euro sign of latin1, and a byte of it that sjis and utf8mb4 know nothing of.
-        let rows = [row(1, "0x80", "0xff"), row(2, "0x81", "0xff"), row(3, "0x80", "0xfe")];
-        database(source, NAME, &[create, &rows[0], &rows[1], &rows[2]]).await?;
+        // The euro sign of latin1 has other bytes in every other character set.
+        let fill = |table: &str| format!("INSERT INTO {table} VALUES (1,_latin1 0x80,_utf16 0x00e90041,'🚢','é')");
+        let statements = [create("firm", "NOT NULL"), create("loose", "NULL"), fill("firm"), fill("loose")];
+        database(source, NAME, &statements.each_ref().map(String::as_str)).await?;
         let mut session = open(source, NAME).await?;
-        let table = planned_table(&mut session, NAME, "t").await?;
         // What a hash is made of by ADR 0004, each column's bytes taken apart from the others first.
-        let bytes = |name: &str| format!("LENGTH({name}),':',CAST({name} AS BINARY)");
-        let (a, d, e) = (bytes("a"), bytes("d"), bytes("e"));
-        let (b, c, f) = (bytes("b"), bytes("c"), bytes("f"));
-        let form = format!("CONCAT(id,',',{a},CONCAT({b}),CONCAT({c}),{d},{e},CONCAT({f}))");
-        let query = format!("SELECT LEFT(SHA2({form},256),32)={} FROM t ORDER BY id", sql::row_hash(&table.table));
-        let same = session.rows("compare two forms of a hash", query).await?;
-        ensure!(same.len() == 3 && same.iter().all(|row| row.get::<u64, _>(0) == Some(1)), "a value was converted");
+        let bytes = ["a", "b", "c", "d"].map(|name| format!("LENGTH({name}),':',CAST({name} AS BINARY)")).join(",");
+        for name in ["firm", "loose"] {
+            let hash = sql::row_hash(&planned_table(&mut session, NAME, name).await?.table);
+            let query = format!("SELECT LEFT(SHA2(CONCAT(id,',',{bytes}),256),32)={hash} FROM {name}");
+            let same = session.rows("compare two forms of a hash", query).await?;
+            ensure!(same.len() == 1 && same[0].get::<u64, _>(0) == Some(1), "{name}: a value was converted");
+        }
         Ok(())
     }
 
